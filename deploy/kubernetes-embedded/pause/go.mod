@@ -1,0 +1,3 @@
+module paceline.dev/deploy/kubernetes-embedded/pause
+
+go 1.25.0

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Runs the test tiers, times each, and goes on after a failure so that one run shows all of them.
+# Usage: deploy/test.sh all | lint | unit | component | integration | e2e | scan
+set -u
+cd "$(dirname "$0")/.."
+bin=$PWD/.venv/bin
+export PATH=$bin:$PATH
+failed=()
+timings=()
+
+step() {
+  local name=$1 started=$SECONDS
+  shift
+  printf '\n=== %s\n' "$name"
+  if "$@"; then timings+=("ok    $((SECONDS - started)) s  $name")
+  else failed+=("$name"); timings+=("FAIL  $((SECONDS - started)) s  $name"); fi
+}
+
+covered() { coverage run -m pytest -q "$@"; }
+
+lint() {
+  step "ruff" ruff check .
+  step "format" ruff format --check .
+  step "types" mypy
+  step "import layers" lint-imports --no-cache
+  step "spelling" codespell
+}
+
+unit() { step "unit" covered -m "not slow" tests/unit tests/golden tests/conventions tests/charts tests/docs; }
+component() { step "component" covered -m "not slow" tests/component; }
+integration() { built; step "integration" covered tests/integration; }
+e2e() { built; step "e2e" pytest -q tests/e2e; }
+scan() { step "scan" pytest -q tests/scan; }
+
+# Minutes on a machine that has never built them, so no test's time limit should meet it.
+built() { step "cluster binaries and image" built_all; }
+built_all() { paceline local binaries && paceline local images; }
+
+measured() {
+  coverage combine -q
+  coverage report --skip-covered --sort=cover --fail-under=90 &&
+    coverage report --skip-covered --fail-under=100 \
+      --include='*/paceline/api/*,*/paceline/stats/*,*/paceline/engines/*,*/paceline/decide/*,*/paceline/render/*,*/paceline/sim/*'
+}
+
+tiers=("$@")
+[ "$1" != all ] || tiers=(lint unit component integration e2e scan)
+rm -f .coverage .coverage.*
+for tier in "${tiers[@]}"; do "$tier"; done
+[ "$1" != all ] || step "coverage" measured
+
+printf '\n=== summary (%s s)\n' "$SECONDS"
+printf '%s\n' "${timings[@]}"
+if [ ${#failed[@]} -gt 0 ]; then printf 'failed: %s\n' "${failed[*]}"; exit 1; fi

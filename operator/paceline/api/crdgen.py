@@ -1,0 +1,131 @@
+"""CRDs from the models. `crds/` holds the result; a test keeps both equal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from paceline.api import modeldeployment as md
+from paceline.api.base import LABEL_PATTERN, Model, cel
+from paceline.api.schema import structural
+from paceline.api.spec import Spec
+from paceline.api.status import StatusSchema
+
+_HEADER = "# Generated from operator/paceline/api by `make crds`; do not edit.\n"
+
+_NAME_RULE = cel(
+    f"self.metadata.name.size() <= {md.MAX_NAME} && self.metadata.name.matches('{LABEL_PATTERN}')",
+    message=f"must have at most {md.MAX_NAME} characters (children add 9 more), only lower-case letters, digits and -, "
+    "begin with a letter and end with a letter or digit; choose another name",
+    field=".metadata.name",
+)
+
+
+def _ready(part: str) -> str:
+    return f'.status.conditions[?(@.type=="Ready")].{part}'
+
+
+def _column(name: str, path: str, *, description: str, kind: str = "string", priority: int = 0) -> dict[str, Any]:
+    column = {"name": name, "type": kind, "jsonPath": path, "description": description}
+    return {**column, "priority": priority} if priority else column
+
+
+_COLUMNS = [
+    _column("READY", _ready("status"), description="The current spec is what answers."),
+    _column(
+        "AVAILABLE", '.status.conditions[?(@.type=="Available")].status', description="The model answers its users."
+    ),
+    _column("REASON", _ready("reason"), description="Why it is Ready or not."),
+    _column("REPLICAS", ".status.display.replicas", description="Ready and wanted replicas."),
+    _column("TTFT-P95", ".status.display.ttftP95", description="Time to first token, 95th percentile."),
+    _column("TPOT-P95", ".status.display.tpotP95", description="Time per output token, 95th percentile."),
+    _column("COST/H", ".status.display.costPerHour", description="Cost of the replicas per hour."),
+    _column("AGE", ".metadata.creationTimestamp", kind="date", description="Time since creation."),
+    _column("MESSAGE", _ready("message"), priority=1, description="Why it is Ready or not, in words."),
+]
+
+
+def _root(description: str, spec: type[Model], status: type[Model], required: list[str]) -> dict[str, Any]:
+    return {
+        "description": description,
+        "type": "object",
+        "required": required,
+        "x-kubernetes-validations": [_NAME_RULE],
+        "properties": {
+            "apiVersion": {
+                "description": "apiVersion is the group and version of this kind.",
+                "type": "string",
+                "maxLength": 64,
+            },
+            "kind": {"description": "kind is the name of this kind.", "type": "string", "maxLength": 64},
+            # Kubernetes allows nothing else here; the name is written out so that the rule's fieldPath can point at it.
+            "metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": 253}}},
+            "spec": structural(spec),
+            "status": structural(status),
+        },
+    }
+
+
+def modeldeployments() -> dict[str, Any]:
+    """The CRD of ModelDeployment."""
+    version = {
+        "name": md.VERSION,
+        "served": True,
+        "storage": True,
+        "additionalPrinterColumns": _COLUMNS,
+        "subresources": {
+            "status": {},
+            "scale": {
+                "specReplicasPath": ".spec.replicas",
+                "statusReplicasPath": ".status.replicas",
+                "labelSelectorPath": ".status.selector",
+            },
+        },
+        "schema": {
+            "openAPIV3Schema": _root(
+                "ModelDeployment serves one model: it runs its engines, measures them and says how they are.",
+                Spec,
+                StatusSchema,
+                ["spec"],
+            )
+        },
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": f"{md.PLURAL}.{md.GROUP}",
+            "labels": {"app.kubernetes.io/name": "paceline", "app.kubernetes.io/part-of": "paceline"},
+        },
+        "spec": {
+            "group": md.GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "kind": md.KIND,
+                "listKind": f"{md.KIND}List",
+                "plural": md.PLURAL,
+                "singular": md.KIND.lower(),
+                "shortNames": ["mdep"],
+                "categories": ["paceline"],
+            },
+            "versions": [version],
+        },
+    }
+
+
+def render() -> dict[str, str]:
+    """All CRDs as YAML text by file name."""
+    crds = [modeldeployments()]
+    return {f"{crd['metadata']['name']}.yaml": _HEADER + _yaml(crd) for crd in crds}
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes equal parts twice: anchors are for machines."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def _yaml(document: dict[str, Any]) -> str:
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)

@@ -1,0 +1,41 @@
+"""Names of children. Nothing is ever truncated: owners have at most 52 characters, so 9 more stay a DNS label."""
+
+from __future__ import annotations
+
+from paceline.api.digest import short
+
+LABEL_OWNER = "paceline.dev/modeldeployment"
+LABEL_REVISION = "paceline.dev/revision"
+ANNOTATION_APPLIED = "paceline.dev/applied-digest"
+
+FIELD_MANAGER = "paceline-modeldeployment"
+STATUS_MANAGER = "paceline-modeldeployment-status"
+
+#: Selects every child of every ModelDeployment.
+CHILD_SELECTOR = f"app.kubernetes.io/managed-by=paceline,{LABEL_OWNER}"
+
+#: The one role so far: all children that run and expose the engine share a name.
+ENGINE_ROLE = "engine"
+
+
+def child_name(namespace: str, owner: str, role: str = ENGINE_ROLE) -> str:
+    """Name of a child: "<owner>-<8 hex>".
+
+    The digest covers namespace, owner and role, so children of "a" with role "b-c" and of "a-b" with role "c" differ.
+    """
+    return f"{owner}-{short([namespace, owner, role])}"
+
+
+def selector_labels(owner: str) -> dict[str, str]:
+    """Labels that select an owner's engine pods, and no others."""
+    return {"app.kubernetes.io/component": ENGINE_ROLE, LABEL_OWNER: owner}
+
+
+def selector(owner: str) -> str:
+    """The same as one string, as /scale and LIST want it."""
+    return ",".join(f"{key}={value}" for key, value in selector_labels(owner).items())
+
+
+def endpoint(namespace: str, service: str) -> str:
+    """Base URL of the OpenAI API inside the cluster."""
+    return f"http://{service}.{namespace}.svc:80/v1"

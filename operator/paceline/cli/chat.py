@@ -1,0 +1,192 @@
+"""`paceline chat`: talk to a model and see how quick it was.
+
+The request goes through the API server's service proxy, so that it works wherever `kubectl` does and RBAC
+(`get` on `services/proxy`) decides. With --url it goes straight to any OpenAI-like server.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Annotated, Any, Protocol
+
+import httpx
+import typer
+from rich.text import Text
+
+from paceline.cli.cluster import STREAM_TIMEOUT, Cluster, ContextOption, find_modeldeployment, status_message
+from paceline.cli.completion import BrokenStreamError, Timing, contents, summary
+from paceline.cli.console import ExitCode, NamespaceOption, err, fail, hint, out, working
+
+LEAVE = {"/bye", "/exit", "/quit", "exit", "quit"}
+
+
+class Route(Protocol):
+    """A way to an engine."""
+
+    model: str
+
+    def post(self, body: dict[str, Any]) -> AbstractContextManager[httpx.Response]:
+        """Open a streamed answer to a chat completion."""
+
+
+class ThroughApiServer:
+    """The way through the API server's service proxy.
+
+    Attributes:
+        model: The name that the engine serves the model under.
+    """
+
+    def __init__(self, cluster: Cluster, deployment: dict[str, Any]) -> None:
+        metadata, spec = deployment["metadata"], deployment["spec"]
+        self._cluster = cluster
+        self._name = metadata["name"]
+        self._namespace = metadata["namespace"]
+        self._service = service_of(deployment)
+        self.model = (spec.get("model") or {}).get("servedName") or self._name
+
+    @contextmanager
+    def post(self, body: dict[str, Any]) -> Iterator[httpx.Response]:
+        """Open a streamed answer; 503 of the proxy means that no pod is ready."""
+        path = f"/api/v1/namespaces/{self._namespace}/services/http:{self._service}:80/proxy/v1/chat/completions"
+        with self._cluster.stream("POST", path, body=body) as answer:
+            if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+                fail(
+                    f"{self._name} does not answer yet: {status_message(answer)}",
+                    f"see why: paceline explain mdep/{self._name} -n {self._namespace}",
+                    ExitCode.NOT_READY,
+                )
+            yield answer
+
+
+class Straight:
+    """The way to a server by its URL.
+
+    Attributes:
+        model: The model's name on that server.
+    """
+
+    def __init__(self, url: str, model: str) -> None:
+        self._url = url.rstrip("/")
+        # Made here, before the clock starts: loading the certificates of this machine takes some 50 ms.
+        self._http = httpx.Client(timeout=STREAM_TIMEOUT)
+        self.model = model
+
+    @contextmanager
+    def post(self, body: dict[str, Any]) -> Iterator[httpx.Response]:
+        """Open a streamed answer."""
+        try:
+            with self._http.stream("POST", f"{self._url}/chat/completions", json=body) as answer:
+                yield answer
+        except httpx.HTTPError as error:
+            remedy = "check the URL; it ends in /v1 on most servers"
+            fail(f"{self._url} did not answer: {str(error) or type(error).__name__}", remedy, ExitCode.UNREACHABLE)
+
+
+def chat(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A ModelDeployment; with --url the model's name there.")
+    ],
+    message: Annotated[str, typer.Option("--message", "-m", help="One message; without it, a conversation.")] = "",
+    max_tokens: Annotated[int, typer.Option("--max-tokens", min=1, help="Longest answer, in tokens.")] = 256,
+    url: Annotated[str, typer.Option("--url", help="Base URL of an OpenAI-like server, such as http://host/v1.")] = "",
+    namespace: NamespaceOption = "",
+    context: ContextOption = "",
+) -> None:
+    """Talk to a served model: tokens as they come, then this answer's own TTFT, TPOT and usage."""
+    route = Straight(url, model) if url else _served(Cluster.connect(context), namespace, model)
+    if message:
+        speak(route, [{"role": "user", "content": message}], max_tokens)
+        return
+    if sys.stdin.isatty():
+        hint(f"talking to {route.model}; an empty line or /bye ends it")
+    history: list[dict[str, str]] = []
+    while words := _ask():
+        history.append({"role": "user", "content": words})
+        history.append({"role": "assistant", "content": speak(route, history, max_tokens)})
+
+
+def _served(cluster: Cluster, namespace: str, name: str) -> ThroughApiServer:
+    with working("looking for the model"):
+        deployment = find_modeldeployment(cluster, namespace or cluster.namespace, name)
+    task = (deployment["spec"].get("model") or {}).get("task", "Generate")
+    if task != "Generate":
+        fail(f"{name} has the task {task}: it does not chat.", "use its endpoint, /v1/embeddings", ExitCode.USAGE)
+    return ThroughApiServer(cluster, deployment)
+
+
+def service_of(deployment: dict[str, Any]) -> str:
+    """Name of the Service in `status.endpoint`, http://<service>.<namespace>.svc:80/v1.
+
+    Raises:
+        CliError: NOT_READY where the endpoint is not there yet.
+    """
+    endpoint = (deployment.get("status") or {}).get("endpoint")
+    name = deployment["metadata"]["name"]
+    if not endpoint:
+        fail(f"{name} has no endpoint yet.", f"see why: paceline explain mdep/{name}", ExitCode.NOT_READY)
+    return httpx.URL(endpoint).host.split(".")[0]
+
+
+def _ask() -> str:
+    """The next thing to say; empty at the end of input or where the user leaves."""
+    try:
+        words = input("you> " if sys.stdin.isatty() else "").strip()
+    except EOFError:
+        return ""
+    return "" if words.lower() in LEAVE else words
+
+
+def speak(route: Route, messages: list[dict[str, str]], max_tokens: int) -> str:
+    """Send a conversation, print the answer as it comes and then its timing.
+
+    Returns:
+        The answer's text.
+
+    Raises:
+        CliError: the engine refuses, or its stream breaks.
+    """
+    pieces: list[str] = []
+    timing = Timing(sent=time.perf_counter())
+    try:
+        for piece in answer(route, messages, max_tokens, timing):
+            pieces.append(piece)
+            out.print(Text(piece), end="")
+    finally:
+        if pieces:
+            out.print()
+    err.print(Text(summary(timing), style="dim"))
+    return "".join(pieces)
+
+
+def answer(route: Route, messages: list[dict[str, str]], max_tokens: int, timing: Timing) -> Iterator[str]:
+    """Send a conversation and give the answer's pieces as they come; `timing` is filled on the way.
+
+    Raises:
+        CliError: the engine refuses, or its stream breaks.
+    """
+    body = {
+        "model": route.model,
+        "messages": messages,
+        "max_tokens": max_tokens,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    with route.post(body) as response:
+        if not response.is_success:
+            fail(f"the engine answered {response.status_code}: {refusal(response)}", "change the request as it says")
+        try:
+            yield from contents(response.iter_lines(), timing, time.perf_counter)
+        except BrokenStreamError as error:
+            fail(f"the answer broke off: {error}", "try again; the engine's log says more: paceline logs")
+
+
+def refusal(answer: httpx.Response) -> str:
+    """The words of an OpenAI-like error, or of a Kubernetes Status."""
+    answer.read()
+    try:
+        return str(answer.json()["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return status_message(answer)

@@ -1,0 +1,221 @@
+"""Is a model served, and is it the wanted one? Conditions from what is observed.
+
+Available: pods answer users. Ready: Available, and the current generation is what answers. What is not known is
+Unknown; a freshly started operator holds Available until it has asked, so that a restart changes no status.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from paceline.api import reasons
+from paceline.api.conditions import ACCEPTED, AVAILABLE, PROGRESSING, READY, Condition, ConditionType, Status, find
+from paceline.api.modeldeployment import ModelDeployment
+from paceline.api.reasons import Reason
+from paceline.decide.observation import AnswerView, DeploymentView, Observation, PodView
+from paceline.decide.pods import Expectation, Trouble, worst
+from paceline.engines import EnginePlan, inference
+from paceline.errors import PacelineError
+
+#: An answer older than this says nothing about now. Twelve times the default interval of the test requests.
+ANSWER_SECONDS = 120
+#: One failed test does not make a served model unavailable; two in a row do.
+FAILURES = 2
+#: Look again this soon where only a test request is missing.
+PROBE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What holds now.
+
+    Attributes:
+        conditions: One of each type, in the order of `conditions.TYPES`.
+        requeue_seconds: Look again after this time even if nothing is heard; None: events and the resync suffice.
+    """
+
+    conditions: tuple[Condition, ...]
+    requeue_seconds: float | None = None
+
+    def condition(self, kind: ConditionType) -> Condition:
+        """The condition of that type."""
+        return next(condition for condition in self.conditions if condition.type == kind)
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    status: Status
+    reason: str
+    message: str
+
+    @classmethod
+    def of(cls, status: Status, reason: Reason, message: str) -> _Verdict:
+        return cls(status, reason.name, " ".join(filter(None, (message, reason.remedy))))
+
+
+def assess(
+    md: ModelDeployment,
+    plan: EnginePlan | None,
+    observation: Observation,
+    now: datetime,
+    problem: PacelineError | None = None,
+) -> Assessment:
+    """Conditions of a ModelDeployment.
+
+    Args:
+        md: What is asked, and the conditions that it showed last.
+        plan: None where the spec could not be resolved; `problem` then says why.
+        observation: What is seen.
+        now: With a time zone.
+        problem: Why this generation could not be resolved or applied; None where it was.
+    """
+    path = plan.probes.readiness.path if plan else "its readiness path"
+    expected = Expectation(path, md.spec.lifecycle.startup_seconds)
+    available = _availability(md, observation, expected, now)
+    progressing = _progress(md, observation, problem)
+    verdicts = {
+        READY: _readiness(md, observation, expected, available, progressing, problem),
+        AVAILABLE: available,
+        ACCEPTED: _acceptance(problem),
+        PROGRESSING: progressing,
+    }
+    conditions = tuple(
+        Condition(kind, verdict.status, verdict.reason, verdict.message, md.generation)
+        for kind, verdict in verdicts.items()
+    )
+    return Assessment(conditions, PROBE_SECONDS if available.reason == reasons.PROBE_PENDING.name else None)
+
+
+def refused(generation: int, previous: tuple[Condition, ...], problem: PacelineError) -> Assessment:
+    """Conditions of an object whose spec cannot even be read. What it served, it serves on, as far as is known."""
+    known = find(previous, AVAILABLE)
+    available = (
+        _unseen("whether the model answers") if known is None else _Verdict(known.status, known.reason, known.message)
+    )
+    stopped = _Verdict("False", problem.reason, problem.message)
+    verdicts = {READY: stopped, AVAILABLE: available, ACCEPTED: stopped, PROGRESSING: stopped}
+    return Assessment(tuple(Condition(k, v.status, v.reason, v.message, generation) for k, v in verdicts.items()))
+
+
+def _unseen(what: str) -> _Verdict:
+    return _Verdict.of("Unknown", reasons.NOT_YET_OBSERVED, f"It is not known yet {what}.")
+
+
+def _acceptance(problem: PacelineError | None) -> _Verdict:
+    if problem:
+        return _Verdict("False", problem.reason, problem.message)
+    return _Verdict.of("True", reasons.ACCEPTED_AS_WRITTEN, "The spec is understood and applied.")
+
+
+def _availability(md: ModelDeployment, seen: Observation, expected: Expectation, now: datetime) -> _Verdict:
+    if md.spec.replicas == 0:
+        return _Verdict.of("True", reasons.SCALED_TO_ZERO, "spec.replicas is 0: no engine runs, and none should.")
+    if seen.deployment is None:
+        return _unseen("whether the model answers")
+    live = _live(seen)
+    serving = [pod for pod in live if pod.ready]
+    trouble = worst(live, seen.deployment, expected)
+    if not serving:
+        found = trouble or Trouble(reasons.ENGINE_STARTING, f"{md.spec.replicas} replicas are being created.")
+        return _Verdict.of("False", found.reason, found.message)
+    rest = f" {trouble.message}" if trouble and len(serving) < md.spec.replicas else ""
+    share = f"{len(serving)} of {md.spec.replicas} replicas"
+    if inference(md) == "None":
+        return _Verdict.of("True", reasons.NOT_PROBED, f"{share} are ready; no test request is made.{rest}")
+    return _answers(md, seen, serving, rest, now)
+
+
+def _answers(md: ModelDeployment, seen: Observation, serving: list[PodView], rest: str, now: datetime) -> _Verdict:
+    fresh = {a.pod: a for a in seen.answers if now - a.time <= timedelta(seconds=ANSWER_SECONDS)}
+    asked = [fresh[pod.uid] for pod in serving if pod.uid in fresh]
+    good = sum(answer.ok for answer in asked)
+    if good:
+        return _Verdict.of("True", reasons.ANSWERING, f"{good} of {md.spec.replicas} replicas answer.{rest}")
+    before = find(md.conditions, AVAILABLE)
+    held = before if before and before.status == "True" and before.reason == reasons.ANSWERING.name else None
+    certain = [answer for answer in asked if answer.failures >= FAILURES or not held]
+    if certain:
+        return _Verdict.of("False", reasons.ENGINE_NOT_ANSWERING, _failure(certain, serving))
+    if held:
+        return _Verdict(held.status, held.reason, held.message)
+    return _Verdict.of(
+        "Unknown", reasons.PROBE_PENDING, f"{len(serving)} of {md.spec.replicas} replicas are ready and not yet tested."
+    )
+
+
+def _failure(failed: list[AnswerView], serving: list[PodView]) -> str:
+    names = {pod.uid: pod.name for pod in serving}
+    last = max(failed, key=lambda answer: answer.time)
+    words = last.message or "no answer"
+    return f"The test request to {len(failed)} of {len(serving)} ready pods failed; {names[last.pod]}: {words}."
+
+
+def _live(seen: Observation) -> list[PodView]:
+    """Pods that count, those of the current revision first: what is said is said about them before others."""
+    wanted = seen.revision or (seen.deployment.revision if seen.deployment else "")
+    pods = (pod for pod in seen.pods if not pod.deleting)
+    return sorted(pods, key=lambda pod: (pod.revision != wanted, pod.name))
+
+
+def _settled(md: ModelDeployment, seen: Observation, deployment: DeploymentView) -> bool:
+    """All pods are of the current revision, and enough of them once were available.
+
+    A change of replicas alone is no rollout: Kubernetes keeps NewReplicaSetAvailable through it, and so Ready holds
+    while an autoscaler works.
+    """
+    return (
+        deployment.observed_generation >= deployment.generation
+        and deployment.revision == (seen.revision or deployment.revision)
+        and deployment.replicas == md.spec.replicas
+        and deployment.updated == deployment.total
+        and (deployment.progress_reason == "NewReplicaSetAvailable" or deployment.available >= md.spec.replicas)
+    )
+
+
+def _progress(md: ModelDeployment, seen: Observation, problem: PacelineError | None) -> _Verdict:
+    if problem:
+        return _Verdict("False", problem.reason, problem.message)
+    deployment = seen.deployment
+    if deployment is None:
+        return _unseen("how far the rollout is")
+    if _settled(md, seen, deployment):
+        return _Verdict.of(
+            "False", reasons.ROLLED_OUT, f"All replicas run revision {deployment.revision or 'unknown'}."
+        )
+    if deployment.progress_reason == "ProgressDeadlineExceeded":
+        seconds = md.spec.rollout.progress_deadline_seconds
+        return _Verdict.of(
+            "False",
+            reasons.PROGRESS_DEADLINE_EXCEEDED,
+            f"The rollout made no progress for progressDeadlineSeconds ({seconds}); "
+            f"{deployment.updated} of {md.spec.replicas} replicas are updated.",
+        )
+    return _Verdict.of(
+        "True",
+        reasons.ROLLOUT_IN_PROGRESS,
+        f"{deployment.updated} of {md.spec.replicas} replicas are updated, {deployment.available} are available.",
+    )
+
+
+def _readiness(
+    md: ModelDeployment,
+    seen: Observation,
+    expected: Expectation,
+    available: _Verdict,
+    progressing: _Verdict,
+    problem: PacelineError | None,
+) -> _Verdict:
+    if problem:
+        serving = available.status == "True" and md.spec.replicas > 0
+        still = " What was applied before still serves." if serving else ""
+        return _Verdict("False", problem.reason, f"{problem.message}{still}")
+    if available.status != "True" or progressing.reason == reasons.ROLLED_OUT.name:
+        return available
+    if seen.deployment is None:
+        return _Verdict.of("False", reasons.ROLLOUT_IN_PROGRESS, "The children are being created.")
+    new = [pod for pod in _live(seen) if pod.revision == (seen.revision or seen.deployment.revision)]
+    trouble = worst(new, seen.deployment, expected)
+    if trouble and trouble.reason is not reasons.ENGINE_STARTING:
+        return _Verdict.of("False", trouble.reason, f"The new revision does not come up. {trouble.message}")
+    return _Verdict("False", progressing.reason, progressing.message)

@@ -1,0 +1,133 @@
+"""What the decisions read: slim, frozen views of the cluster. No decision sees a raw object.
+
+`Observation` is gathered by the reconcile story; `decide.views` reads pods and Deployments into it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from paceline.stats.histogram import Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentView:
+    """The engine's Deployment.
+
+    Attributes:
+        revision: Label paceline.dev/revision of its pod template; "" for a template of other making.
+        replicas: spec.replicas.
+        total: Pods that exist and are not being deleted.
+        progress_reason: Reason of its condition Progressing; "" without one.
+        failure: Message of its condition ReplicaFailure while that is True, else "".
+    """
+
+    name: str
+    revision: str
+    generation: int
+    observed_generation: int
+    replicas: int
+    total: int
+    updated: int
+    ready: int
+    available: int
+    progress_reason: str = ""
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PodView:
+    """One pod of the engine.
+
+    Attributes:
+        revision: Label paceline.dev/revision.
+        ip: "" until it has one.
+        deleting: It has a deletionTimestamp.
+        ready: Its condition Ready is True.
+        started: Its startup probe has passed.
+        waiting: Reason why the container waits, such as ImagePullBackOff; "" while it does not.
+        waiting_message: The words to it.
+        exit_code: Of the last run of the container that ended; None before any did.
+        exit_reason: Such as OOMKilled or Error.
+        exit_message: The process's last words.
+        ran_seconds: How long that run lasted.
+        unschedulable: The scheduler's words while no node takes the pod, else "".
+        failed: Why the pod as a whole is in phase Failed (Evicted: …), else "".
+    """
+
+    name: str
+    uid: str
+    revision: str
+    ip: str = ""
+    deleting: bool = False
+    ready: bool = False
+    started: bool = False
+    waiting: str = ""
+    waiting_message: str = ""
+    restarts: int = 0
+    exit_code: int | None = None
+    exit_reason: str = ""
+    exit_message: str = ""
+    ran_seconds: float = 0.0
+    unschedulable: str = ""
+    failed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerView:
+    """The last test request to one pod.
+
+    Attributes:
+        pod: uid of the pod, so that a successor of the same name starts anew.
+        time: When it ended.
+        ok: The model answered as its task wants, or users were answered since the last look.
+        message: What it said or did not say, where it is not ok.
+        failures: Failed tests in a row up to this one; 0 where it is ok.
+    """
+
+    pod: str
+    time: datetime
+    ok: bool
+    message: str = ""
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyView:
+    """What the engines measured lately, all pods together; `decide.latency` keeps the window.
+
+    Attributes:
+        time: Of the scrape.
+        ttft: Seconds; None where no engine shows it.
+        tpot: Seconds per token; None where no engine shows it.
+    """
+
+    time: datetime
+    ttft: Histogram | None = None
+    tpot: Histogram | None = None
+
+    @property
+    def requests(self) -> int:
+        """Requests that got a first token in the window."""
+        return round(self.ttft.count) if self.ttft else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Everything that was seen of one ModelDeployment.
+
+    Attributes:
+        revision: Label paceline.dev/revision that this generation renders to; "" when it could not be rendered.
+        deployment: None while there is none.
+        service: Name of the Service; "" while there is none.
+        answers: The last test request of each pod; empty where none was made.
+        latency: None where nothing was measured lately.
+    """
+
+    revision: str = ""
+    deployment: DeploymentView | None = None
+    service: str = ""
+    pods: tuple[PodView, ...] = ()
+    answers: tuple[AnswerView, ...] = ()
+    latency: LatencyView | None = None

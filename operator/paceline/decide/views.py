@@ -1,0 +1,81 @@
+"""Raw Deployments and pods, read into the views of `decide.observation`. Missing parts read as nothing happened yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from paceline.api.conditions import parse_stamp
+from paceline.api.names import LABEL_REVISION
+from paceline.decide.observation import DeploymentView, PodView
+
+Raw = Mapping[str, Any]
+
+
+def deployment_view(obj: Raw) -> DeploymentView:
+    """Read a Deployment of the API server."""
+    metadata, spec, status = obj["metadata"], obj["spec"], obj.get("status") or {}
+    conditions = _by_type(status.get("conditions"))
+    failure = conditions.get("ReplicaFailure", {})
+    labels = spec.get("template", {}).get("metadata", {}).get("labels") or {}
+    return DeploymentView(
+        name=metadata["name"],
+        revision=labels.get(LABEL_REVISION, ""),
+        generation=metadata.get("generation", 0),
+        observed_generation=status.get("observedGeneration", 0),
+        replicas=spec.get("replicas", 1),
+        total=status.get("replicas", 0),
+        updated=status.get("updatedReplicas", 0),
+        ready=status.get("readyReplicas", 0),
+        available=status.get("availableReplicas", 0),
+        progress_reason=conditions.get("Progressing", {}).get("reason", ""),
+        failure=failure.get("message", "") if failure.get("status") == "True" else "",
+    )
+
+
+def pod_view(obj: Raw) -> PodView:
+    """Read a pod of the API server. Its engine is the container of that name."""
+    metadata, status = obj["metadata"], obj.get("status") or {}
+    conditions = _by_type(status.get("conditions"))
+    container = _engine(status.get("containerStatuses") or [])
+    state = container.get("state") or {}
+    waiting = state.get("waiting") or {}
+    ended = state.get("terminated") or (container.get("lastState") or {}).get("terminated") or {}
+    scheduled = conditions.get("PodScheduled", {})
+    return PodView(
+        name=metadata["name"],
+        uid=metadata.get("uid", ""),
+        revision=(metadata.get("labels") or {}).get(LABEL_REVISION, ""),
+        ip=status.get("podIP", ""),
+        deleting="deletionTimestamp" in metadata,
+        ready=conditions.get("Ready", {}).get("status") == "True",
+        started=container.get("started") is True,
+        waiting=waiting.get("reason", ""),
+        waiting_message=waiting.get("message", ""),
+        restarts=container.get("restartCount", 0),
+        exit_code=ended.get("exitCode"),
+        exit_reason=ended.get("reason", ""),
+        exit_message=ended.get("message", ""),
+        ran_seconds=_seconds(ended),
+        unschedulable=scheduled.get("message", "") if scheduled.get("reason") == "Unschedulable" else "",
+        failed=_failed(status),
+    )
+
+
+def _engine(statuses: Iterable[Raw]) -> Raw:
+    return next((status for status in statuses if status.get("name") == "engine"), {})
+
+
+def _by_type(conditions: Iterable[Raw] | None) -> dict[str, Raw]:
+    return {condition["type"]: condition for condition in conditions or ()}
+
+
+def _seconds(ended: Raw) -> float:
+    start, end = parse_stamp(ended.get("startedAt")), parse_stamp(ended.get("finishedAt"))
+    return max(0.0, (end - start).total_seconds()) if start and end else 0.0
+
+
+def _failed(status: Raw) -> str:
+    if status.get("phase") != "Failed":
+        return ""
+    return f"{status.get('reason') or 'Failed'}: {status.get('message') or 'no message'}"

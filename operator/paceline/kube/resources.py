@@ -1,0 +1,85 @@
+"""The resources the operator touches, and their paths on the API server."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias
+from urllib.parse import quote
+
+from paceline.api.modeldeployment import GROUP, KIND, PLURAL, VERSION
+from paceline.api.names import CHILD_SELECTOR, LABEL_OWNER
+
+#: A parsed JSON object of the API server. Its shape is the server's affair; views.py turns it into typed tuples.
+JsonObject: TypeAlias = dict[str, Any]
+
+
+class Key(NamedTuple):
+    """Namespace and name of an object of one kind."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+class Resource(NamedTuple):
+    """A resource of the API server."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+
+    @property
+    def api_version(self) -> str:
+        """As manifests write it: `apps/v1`, or `v1` for the core group."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(self, namespace: str | None, name: str | None = None, subresource: str | None = None) -> str:
+        """The URL path of a collection, an object or its subresource; namespace None means all namespaces."""
+        parts = [f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"]
+        if namespace is not None:
+            parts.append(f"namespaces/{quote(namespace, safe='')}")
+        parts.append(self.plural)
+        if name is not None:
+            parts.append(quote(name, safe=""))
+        if subresource is not None:
+            parts.append(subresource)
+        return "/".join(parts)
+
+
+MODELDEPLOYMENTS = Resource(GROUP, VERSION, PLURAL, KIND)
+DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
+SERVICES = Resource("", "v1", "services", "Service")
+SERVICEACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
+PODDISRUPTIONBUDGETS = Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
+PODS = Resource("", "v1", "pods", "Pod")
+ENDPOINTSLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
+LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
+EVENTS = Resource("", "v1", "events", "Event")
+
+#: What the operator applies. Order matters: a pod cannot start before its ServiceAccount is there.
+APPLIED = (SERVICEACCOUNTS, SERVICES, PODDISRUPTIONBUDGETS, DEPLOYMENTS)
+#: What others make from what the operator applies; only looked at.
+OBSERVED = (PODS, ENDPOINTSLICES)
+#: What kopf watches. The other children are healed by the resync.
+WATCHED = (MODELDEPLOYMENTS, DEPLOYMENTS, PODS, ENDPOINTSLICES)
+
+BY_KIND = {resource.kind: resource for resource in (*APPLIED, *OBSERVED, MODELDEPLOYMENTS)}
+
+
+def selector(resource: Resource) -> str:
+    """The label selector under which a resource is listed and watched; empty for our own kinds."""
+    return "" if resource is MODELDEPLOYMENTS else CHILD_SELECTOR
+
+
+def key_of(obj: JsonObject) -> Key:
+    """Key of a parsed object."""
+    metadata = obj["metadata"]
+    return Key(metadata["namespace"], metadata["name"])
+
+
+def owner_key(metadata: JsonObject) -> Key | None:
+    """Key of the ModelDeployment that a child's label names; ownership itself is a matter of uids."""
+    name = (metadata.get("labels") or {}).get(LABEL_OWNER)
+    return Key(metadata["namespace"], name) if name else None

@@ -1,0 +1,45 @@
+"""From raw objects to what decisions read of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from paceline.decide.observation import DeploymentView, PodView
+from paceline.decide.views import deployment_view, pod_view
+from paceline.kube.resources import DEPLOYMENTS, ENDPOINTSLICES, PODS, JsonObject, Resource
+
+
+@dataclass(frozen=True, slots=True)
+class SliceView:
+    """One EndpointSlice.
+
+    Attributes:
+        ready: Addresses that take traffic.
+    """
+
+    ready: tuple[str, ...]
+
+
+View: TypeAlias = DeploymentView | PodView | SliceView
+
+
+def view_of(resource: Resource, obj: JsonObject) -> View | None:
+    """What decisions read of an object; None for kinds that none reads."""
+    if resource is DEPLOYMENTS:
+        return deployment_view(obj)
+    if resource is PODS:
+        return pod_view(obj)
+    if resource is ENDPOINTSLICES:
+        return _slice_view(obj)
+    return None
+
+
+def _slice_view(obj: JsonObject) -> SliceView:
+    ready = [
+        address
+        for endpoint in obj.get("endpoints") or ()
+        if (endpoint.get("conditions") or {}).get("ready") is not False
+        for address in endpoint.get("addresses") or ()
+    ]
+    return SliceView(tuple(sorted(ready)))

@@ -1,0 +1,242 @@
+"""The operator as a process: which parts there are, in what order they start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine, Iterable
+from pathlib import Path
+from typing import Any, Protocol
+
+from prometheus_client import start_http_server
+
+from paceline import metrics
+from paceline.errors import PacelineError
+from paceline.kube.backoff import Backoff
+from paceline.kube.cache import Cache
+from paceline.kube.client import Api, NoFence
+from paceline.kube.connection import Connection
+from paceline.kube.events import Events
+from paceline.kube.hints import Hint, take
+from paceline.kube.leader import Leader
+from paceline.kube.probes import Health, HealthServer
+from paceline.kube.queue import KeyedQueue
+from paceline.kube.rate import Ceiling
+from paceline.kube.resources import MODELDEPLOYMENTS, Key
+from paceline.kube.resync import Resync
+from paceline.kube.scrape import Visits
+from paceline.reconcile.configuration import Configuration
+from paceline.reconcile.modeldeployment import ModelDeployments
+from paceline.reconcile.worker import beat, work
+from paceline.settings import OperatorSettings
+
+log = logging.getLogger(__name__)
+
+_WORKERS = 16
+#: Changes of children come in bursts (a pod, its Deployment, its EndpointSlice): one look serves them all.
+_CHILD_DELAY_SECONDS = 0.2
+_FINISH_SECONDS = 2.0
+_WATCH_AGE_SECONDS = 5.0
+
+
+class Watching(Protocol):
+    """What runs the watches (handlers.Watcher)."""
+
+    def start(self) -> None:
+        """Begin; hints go to the running loop."""
+
+    async def stop(self) -> None:
+        """End soon."""
+
+
+MakeWatcher = Callable[[Connection, tuple[str | None, ...], Callable[[Iterable[Hint]], None], Health], Watching]
+
+
+class Operator:
+    """One operator process.
+
+    Args:
+        path: Configuration file, read again when it changes.
+        settings: What it says now.
+        connection: The API server, credentials loaded.
+        identity: Unique among the operators of one Lease.
+        make_watcher: Builds the part that watches.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        settings: OperatorSettings,
+        connection: Connection,
+        identity: str,
+        make_watcher: MakeWatcher,
+    ) -> None:
+        scopes = settings.watch.scopes
+        election = settings.leader_election
+        self.health = Health()
+        self.cache = Cache()
+        self.queue: KeyedQueue[Key] = KeyedQueue()
+        self._ceiling = Ceiling(settings.api.qps, settings.api.burst)
+        self._lease_api = Api(
+            connection,
+            fence=NoFence(),
+            ceiling=Ceiling(10, 10),
+            timeout=election.lease_duration_seconds - election.renew_deadline_seconds,
+            connections=2,
+        )
+        self.leader = Leader(self._lease_api, election, identity, gained=self._gained, lost=self._lost)
+        self._api = Api(connection, fence=self.leader.deadline, ceiling=self._ceiling)
+        self._events = Events(self._api, identity)
+        self._visits = Visits(self._look_at, lambda: self._configuration.current.probe)
+        self._configuration = Configuration(path, settings, self._configured)
+        self._resync = Resync(self._api, self.cache, scopes, self._look_soon_at)
+        self._story = ModelDeployments(
+            self._api, self.cache, self._events, self._visits, lambda: self._configuration.current
+        )
+        self._watcher = make_watcher(connection, scopes, self._hinted, self.health)
+        self._server = settings.server
+        self._term = asyncio.Event()
+        self._deciding = False
+
+    async def run(self, stop: asyncio.Event) -> bool:
+        """Run until `stop` is set, then end in less than 5 s and give the Lease back.
+
+        Returns:
+            False when a part ended by itself: a bug, whose trace is in the log.
+
+        Raises:
+            OSError: a port of the configuration cannot be opened.
+        """
+        async with contextlib.AsyncExitStack() as stack:  # what began last ends first
+            for close in (self._lease_api.close, self._api.close, self._visits.close):
+                stack.push_async_callback(close)
+            self._listen(stack)
+            self._watcher.start()
+            stack.push_async_callback(self._watcher.stop)
+            stack.push_async_callback(self.leader.release)
+            tasks = [asyncio.create_task(part, name=name) for name, part in self._parts()]
+            stack.push_async_callback(self._end, tasks)
+            return await self._until_stopped(stop, tasks)
+
+    def _listen(self, stack: contextlib.AsyncExitStack) -> None:
+        """Open both ports."""
+        health = HealthServer(self.health, self._server.host, self._server.health_port)
+        health.start()
+        stack.callback(health.stop)
+        server, thread = start_http_server(self._server.metrics_port, self._server.host, registry=metrics.REGISTRY)
+        stack.callback(thread.join)
+        stack.callback(server.server_close)
+        stack.callback(server.shutdown)
+
+    async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
+        """Let the reconciles under way finish, then end every part."""
+        self._deciding = False
+        self.queue.close()
+        await self._finish_held_keys()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _parts(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
+        kind = MODELDEPLOYMENTS.kind
+        workers = [
+            (f"worker {number}", work(kind, self.queue, self._story.reconcile, lambda: self._deciding))
+            for number in range(_WORKERS)
+        ]
+        return [
+            ("leader", self.leader.run()),
+            ("terms", self._terms()),
+            ("events", self._events.run()),
+            ("resync", self._resync.run(lambda: float(self._configuration.current.resync_seconds))),
+            ("configuration", self._configuration.run()),
+            ("heartbeat", beat(self.health, self.queue)),
+            ("watch age", self._watch_age()),
+            *workers,
+        ]
+
+    async def _until_stopped(self, stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> bool:
+        """Wait for the stop; a part that ends by itself ends the process."""
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        done, _ = await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        for task in done - {stopping}:
+            log.error("part %s ended by itself", task.get_name(), exc_info=task.exception())
+        return stop.is_set()
+
+    async def _finish_held_keys(self) -> None:
+        """Give the reconciles under way a moment: half a sequence of writes is correct, a whole one is nicer."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FINISH_SECONDS):
+                await self.queue.idle.wait()
+
+    async def _terms(self) -> None:
+        """Fill the cache, then at the beginning of each term of leading bring it up to date and look at every key."""
+        await self._insist("the cache is not filled yet", self._resync.prime)
+        self.health.ready = True
+        fresh = True
+        while True:
+            await self._term.wait()
+            self._term.clear()
+            if not fresh:
+                await self._insist("the cache is not up to date yet", self._resync.compare)
+            fresh = False
+            if self.leader.leading:
+                self._deciding = True
+                self._look_at_all()
+
+    async def _insist(self, words: str, action: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """Do something until it works."""
+        failures = 0
+        for pause in Backoff(first=0.5, most=10.0):
+            try:
+                await action()
+            except PacelineError as error:
+                failures += 1
+                log.warning("%s: %s", words, error)
+                await asyncio.sleep(pause)
+            else:
+                return
+
+    async def _watch_age(self) -> None:
+        while True:
+            metrics.watch_age_seconds.set(self.health.age("stream"))
+            await asyncio.sleep(_WATCH_AGE_SECONDS)
+
+    def _gained(self) -> None:
+        self._term.set()
+
+    def _lost(self) -> None:
+        self._deciding = False
+        self.queue.clear()
+        self._visits.stop()
+        metrics.condition.clear()
+
+    def _configured(self, settings: OperatorSettings) -> None:
+        """A changed configuration: rates and levels at once, and every object is looked at (profiles, images)."""
+        self._ceiling.set(settings.api.qps, settings.api.burst)
+        logging.getLogger().setLevel(settings.log.level)
+        self._look_at_all()
+
+    def _hinted(self, hints: Iterable[Hint]) -> None:
+        for hint in hints:
+            news = take(self.cache, hint)
+            if news is None:
+                continue
+            key, itself = news
+            if itself:
+                self._look_at(key)
+            else:
+                self._look_soon_at(key)
+
+    def _look_at_all(self) -> None:
+        for key in self.cache.owners:
+            self._look_at(key)
+
+    def _look_at(self, key: Key) -> None:
+        if self._deciding:
+            self.queue.add(key)
+
+    def _look_soon_at(self, key: Key) -> None:
+        if self._deciding:
+            self.queue.add_after(key, _CHILD_DELAY_SECONDS)

@@ -1,0 +1,179 @@
+"""The operator's configuration file, and the only clocks of the package.
+
+The file is YAML, written by the Helm chart, and read again when its bytes change. What cannot change while the
+process runs (what is watched, the Lease, the ports) takes effect at the next start; profiles, images, probes, rates
+and the log level take effect at once.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+
+from paceline.api.base import describe
+from paceline.api.profile import HardwareProfile
+from paceline.errors import Stalled
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[int, Field(ge=1, le=86_400)]
+
+
+def now() -> datetime:
+    """Wall clock, UTC: for what people read (condition times, Events), never for deadlines."""
+    return datetime.fromtimestamp(time.time(), UTC)
+
+
+def boottime() -> float:
+    """Seconds since boot, counting suspended time: for deadlines.
+
+    CLOCK_MONOTONIC stands still while a machine sleeps, so a Lease would look held after waking up.
+    """
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process so far, user and system, all threads."""
+    return time.process_time()
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+
+class Watch(_Section):
+    """Which namespaces the operator serves: a list of them, or with mode Cluster all."""
+
+    mode: Literal["Namespaced", "Cluster"] = "Namespaced"
+    namespaces: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _namespaces_fit_the_mode(self) -> Watch:
+        if self.mode == "Namespaced" and not self.namespaces:
+            raise ValueError("mode Namespaced needs at least one entry in namespaces (or use mode: Cluster)")
+        if self.mode == "Cluster" and self.namespaces:
+            raise ValueError("mode Cluster serves all namespaces: leave namespaces empty (or use mode: Namespaced)")
+        return self
+
+    @property
+    def scopes(self) -> tuple[str | None, ...]:
+        """What to list and watch: one entry per namespace, or one None for the whole cluster."""
+        return self.namespaces if self.mode == "Namespaced" else (None,)
+
+
+class LeaderElection(_Section):
+    """The Lease. The holder stops writing `renewDeadline` after its last renewal, others wait `leaseDuration`."""
+
+    lease_name: str = "paceline-operator"
+    lease_namespace: str = "paceline-system"
+    lease_duration_seconds: Seconds = 15
+    renew_deadline_seconds: Seconds = 10
+    retry_period_seconds: Seconds = 2
+
+    @model_validator(mode="after")
+    def _deadlines_nest(self) -> LeaderElection:
+        if not self.retry_period_seconds < self.renew_deadline_seconds < self.lease_duration_seconds:
+            raise ValueError(
+                "retryPeriodSeconds < renewDeadlineSeconds < leaseDurationSeconds is needed, "
+                f"not {self.retry_period_seconds} < {self.renew_deadline_seconds} < {self.lease_duration_seconds}"
+            )
+        return self
+
+
+class Probe(_Section):
+    """How often the leader reads the engines' metrics and, where no user asks, asks them itself."""
+
+    interval_seconds: Seconds = 10
+    timeout_seconds: Seconds = 5
+
+
+class Images(_Section):
+    """Container images the operator puts into pods by default."""
+
+    engine_sim: str = "localhost/paceline:dev"
+
+
+class ApiRates(_Section):
+    """Client-side ceiling of writes to the API server."""
+
+    qps: Annotated[float, Field(gt=0, le=100_000)] = 50
+    burst: Annotated[int, Field(ge=1, le=100_000)] = 100
+
+
+class Log(_Section):
+    """Least level that is logged. Nothing below INFO is offered: debug logs of clients hold object bodies."""
+
+    level: Literal["INFO", "WARNING", "ERROR"] = "INFO"
+
+
+class Server(_Section):
+    """Where /metrics and the health endpoints listen."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - the kubelet and Prometheus come from outside the pod
+    metrics_port: Port = 8080
+    health_port: Port = 8081
+
+
+class OperatorSettings(_Section):
+    """The whole configuration file."""
+
+    watch: Watch
+    leader_election: LeaderElection = LeaderElection()
+    resync_seconds: Seconds = 60
+    probe: Probe = Probe()
+    images: Images = Images()
+    api: ApiRates = ApiRates()
+    log: Log = Log()
+    server: Server = Server()
+    profiles: tuple[HardwareProfile, ...] = ()
+
+    @model_validator(mode="after")
+    def _profile_names_are_unique(self) -> OperatorSettings:
+        names = [profile.name for profile in self.profiles]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"profiles: {', '.join(twice)} is listed twice; names must be unique")
+        return self
+
+    def profile(self, name: str) -> HardwareProfile | None:
+        """The hardware profile of that name, or None."""
+        return next((profile for profile in self.profiles if profile.name == name), None)
+
+    @classmethod
+    def parse(cls, text: str) -> OperatorSettings:
+        """Settings from YAML text.
+
+        Raises:
+            Stalled: reason InvalidConfiguration; the message names every wrong field, its value and what is allowed.
+        """
+        try:
+            data = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise Stalled("InvalidConfiguration", f"not YAML: {error}. Correct the file.") from error
+        if not isinstance(data, dict):
+            raise Stalled("InvalidConfiguration", f"a mapping is needed, not {type(data).__name__}. Correct the file.")
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise Stalled("InvalidConfiguration", f"{describe(error, 'configuration')}. Correct the file.") from error
+
+    @classmethod
+    def load(cls, path: Path) -> OperatorSettings:
+        """Settings from a file.
+
+        Raises:
+            Stalled: the file cannot be read or is wrong.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise Stalled("InvalidConfiguration", f"{path} cannot be read: {error}. Give a readable file.") from error
+        try:
+            return cls.parse(text)
+        except Stalled as error:
+            raise Stalled(error.reason, f"{path}: {error.message}") from error

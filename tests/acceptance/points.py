@@ -1,0 +1,148 @@
+"""A work order's "Done when", point by point: what runs it and what it depends on."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: Inputs shared by everything that runs the operator.
+OPERATOR = ("operator/paceline", "requirements/runtime.txt", "charts", "crds")
+CLUSTER = ("operator/paceline/local", "deploy/kubernetes-embedded", "deploy/Dockerfile")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of a work order.
+
+    Attributes:
+        number: Position, 1-based, what POINT= names.
+        title: The promise, in a sentence.
+        command: Arguments of the process that shows it. Exit status 0 means kept. Where its last line of
+            standard output is a JSON object, its members are the figures; else the last line is the figure.
+        inputs: Files and folders whose content it depends on; unchanged inputs and a kept point are not run again.
+        environment: Variables that ask for the full size.
+        minutes: Time limit.
+    """
+
+    number: int
+    title: str
+    command: tuple[str, ...]
+    inputs: tuple[str, ...]
+    environment: dict[str, str] = field(default_factory=dict)
+    minutes: int = 40
+
+
+def pytest(*arguments: str) -> tuple[str, ...]:
+    """The command line that runs these tests."""
+    return (sys.executable, "-m", "pytest", "-q", "--timeout=2400", *arguments)
+
+
+def module(*arguments: str) -> tuple[str, ...]:
+    """The command line that runs this module of the project."""
+    return (sys.executable, "-m", *arguments)
+
+
+FULL = {"PACELINE_TEST_SIZE": "full"}
+
+FIRST_LIGHT = (
+    Point(
+        1,
+        "Fresh clone, nothing of ours on the machine: `make demo`, cold and again warm",
+        module("tests.acceptance.fresh", "demo", "demo"),
+        (*OPERATOR, *CLUSTER, "Makefile", "deploy", "README.md"),
+    ),
+    Point(
+        2,
+        "Fresh clone, nothing of ours on the machine: `make test`, cold",
+        module("tests.acceptance.fresh", "test"),
+        (*OPERATOR, *CLUSTER, "Makefile", "deploy", "tests", "docs"),
+        minutes=75,
+    ),
+    Point(
+        3,
+        "`make test`, warm",
+        module("tests.acceptance.fresh", "--warm", "test"),
+        (*OPERATOR, *CLUSTER, "Makefile", "deploy", "tests", "docs"),
+    ),
+    Point(
+        4,
+        "apply, Ready, streamed answer by the openai client, delete leaves nothing; operator killed at random points",
+        pytest("tests/e2e/test_lifecycle.py", "tests/integration/test_restart.py"),
+        (*OPERATOR, *CLUSTER, "tests/e2e/test_lifecycle.py", "tests/integration/test_restart.py"),
+        FULL,
+    ),
+    Point(
+        5,
+        "Two operators: only the Lease holder writes, also after SIGSTOP for 5 minutes and CONT",
+        pytest("tests/integration/test_leader.py"),
+        (*OPERATOR, "tests/integration/test_leader.py"),
+        FULL,
+    ),
+    Point(
+        6,
+        "Kopf's failures K1-K16 are survived",
+        pytest("tests/component", "tests/integration/test_kopf_faults.py"),
+        (*OPERATOR, "tests/component", "tests/faultproxy", "tests/integration/test_kopf_faults.py"),
+        FULL,
+    ),
+    Point(
+        7,
+        "Every bad input is a condition with reason and remedy within 30 s, and heals by itself",
+        pytest("tests/integration/test_admission.py", "tests/integration/test_bad_input.py"),
+        (*OPERATOR, "tests/integration/test_admission.py", "tests/integration/test_bad_input.py"),
+        FULL,
+    ),
+    Point(
+        8,
+        "10 minutes of azure_llm_2023_conv, open loop, two replicas, three runs: client against the engine's truth",
+        module("tests.acceptance.replay"),
+        (*OPERATOR, "loadtests", "tests/acceptance/replay.py"),
+        FULL,
+    ),
+    Point(9, "checkov: no failure without a written reason", pytest("tests/scan"), (*OPERATOR, "tests/scan")),
+    Point(
+        10,
+        "engine-sim: fit of the step model; a loopback client against the truth log",
+        pytest("tests/unit/sim", "tests/component/enginesim/test_truth.py"),
+        (
+            "operator/paceline/sim",
+            "operator/paceline/enginesim",
+            "tests/unit/sim",
+            "tests/component/enginesim",
+            "tests/data",
+        ),
+    ),
+    Point(
+        11,
+        "engine-sim: streamed tokens per second on one core, loop lag",
+        module("tests.bench", "enginesim_throughput"),
+        ("operator/paceline/enginesim", "operator/paceline/sim", "tests/bench"),
+        FULL,
+    ),
+    Point(
+        12,
+        "1,000 ModelDeployments: applied, quiet, one change, restart",
+        module("tests.bench", "scale"),
+        (*OPERATOR, "tests/bench"),
+        FULL,
+    ),
+    Point(
+        13,
+        "Curve at 100, 300, 1,000, 3,000 ModelDeployments",
+        module("tests.bench", "curve"),
+        (*OPERATOR, "tests/bench"),
+        FULL,
+    ),
+    Point(
+        14,
+        "kubectl apply to first token on the warm cluster; idle CPU at 100 objects",
+        module("tests.bench", "first_token"),
+        (*OPERATOR, "tests/bench"),
+        FULL,
+    ),
+)
+
+WORK_ORDERS: dict[str, tuple[Point, ...]] = {"first-light": FIRST_LIGHT}

@@ -1,0 +1,127 @@
+"""Pod Security "restricted", no token where none is used, and no right beyond those enumerated."""
+
+import pytest
+
+from tests.support.helm import CASE_NAMES, case, of_kind, only, pod_specs
+
+RESTRICTED_VOLUMES = {
+    "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"
+}  # fmt: skip
+
+
+def rules(rendered):
+    for role in of_kind(rendered, "Role", "ClusterRole"):
+        for rule in role["rules"]:
+            yield role["metadata"]["name"], rule
+
+
+@pytest.mark.parametrize("name", CASE_NAMES)
+def test_every_pod_meets_pod_security_restricted(name):
+    specs = pod_specs(case(name))
+    assert any(key.startswith("Deployment/") for key in specs)
+    for spec in specs.values():
+        assert not any(spec.get(field) for field in ("hostNetwork", "hostPID", "hostIPC"))
+        pod = spec["securityContext"]
+        assert pod["runAsNonRoot"] is True
+        assert pod["runAsUser"] == pod["runAsGroup"] == 65532
+        assert pod["seccompProfile"] == {"type": "RuntimeDefault"}
+        for volume in spec.get("volumes", []):
+            assert set(volume) - {"name"} <= RESTRICTED_VOLUMES
+        for container in spec["containers"] + spec.get("initContainers", []):
+            own = container["securityContext"]
+            assert own["allowPrivilegeEscalation"] is False
+            assert own["capabilities"] == {"drop": ["ALL"]}
+            assert "privileged" not in own
+            assert not any("hostPort" in port for port in container.get("ports", []))
+
+
+@pytest.mark.parametrize("name", CASE_NAMES)
+def test_every_pod_keeps_the_rules_of_the_house(name):
+    for spec in pod_specs(case(name)).values():
+        assert spec["enableServiceLinks"] is False
+        for container in spec["containers"]:
+            assert container["securityContext"]["readOnlyRootFilesystem"] is True
+            assert container["resources"]["requests"].keys() == {"cpu", "memory"}
+            assert "memory" in container["resources"]["limits"]
+            assert "cpu" not in container["resources"]["limits"]
+            assert not container["image"].endswith(":latest")
+            for variable in container.get("env", []):
+                assert "secretKeyRef" not in variable.get("valueFrom", {})
+
+
+@pytest.mark.parametrize("name", CASE_NAMES)
+def test_only_the_operator_gets_a_token(name):
+    for key, spec in pod_specs(case(name)).items():
+        assert spec["automountServiceAccountToken"] is key.startswith("Deployment/")
+    for account in of_kind(case(name), "ServiceAccount"):
+        assert account["automountServiceAccountToken"] is False
+
+
+@pytest.mark.parametrize("name", CASE_NAMES)
+def test_no_rule_has_a_wildcard_or_leads_to_more_rights(name):
+    found = list(rules(case(name)))
+    assert found
+    for role, rule in found:
+        words = {*rule["apiGroups"], *rule["resources"], *rule["verbs"]}
+        assert not words & {"*", "escalate", "bind", "impersonate"}, role
+        assert not any("*" in word for word in words), role
+        assert not {"secrets", "pods/exec", "serviceaccounts/token", "configmaps"} & set(rule["resources"]), role
+        assert "nonResourceURLs" not in rule, role
+
+
+@pytest.mark.parametrize("name", CASE_NAMES)
+def test_the_operator_cannot_write_what_users_write(name):
+    for role, rule in rules(case(name)):
+        if role in {"paceline-edit", "paceline-admin"}:
+            continue
+        if "modeldeployments" in rule["resources"]:
+            assert set(rule["verbs"]) <= {"get", "list", "watch"}, role
+        if "nodes" in rule["resources"]:
+            assert set(rule["verbs"]) <= {"get", "list", "watch"}, role
+
+
+def test_namespaced_mode_gives_the_operator_nothing_cluster_wide():
+    assert not list(of_kind(case("default"), "ClusterRoleBinding"))
+    granted = {role["metadata"]["name"] for role in of_kind(case("default"), "ClusterRole")}
+    assert granted == {"paceline-view", "paceline-edit", "paceline-admin"}  # for people, bound to nobody here
+
+
+def test_a_tenant_installs_nothing_outside_their_namespaces():
+    for each in case("tenant"):
+        assert each["metadata"]["namespace"] in {"paceline-system", "team-a", "team-b"}, each["kind"]
+
+
+def test_nodes_are_readable_only_by_the_switch():
+    readers = [name for name in CASE_NAMES for _, rule in rules(case(name)) if "nodes" in rule["resources"]]
+    assert readers == ["cluster"]
+
+
+def test_the_lease_is_written_by_its_name_only():
+    role = only(case("default"), "Role", "paceline-operator-lease")
+    assert role["metadata"]["namespace"] == "paceline-system"
+    for rule in role["rules"]:
+        assert rule["resources"] == ["leases"]
+        assert rule["verbs"] == ["create"] or rule["resourceNames"] == ["paceline-operator"]
+
+
+@pytest.mark.parametrize("name", ["cluster", "full"])
+def test_namespaces_that_the_chart_makes_enforce_restricted_and_outlive_the_release(name):
+    metadata = only(case(name), "Namespace", "models")["metadata"]
+    assert metadata["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert metadata["annotations"]["helm.sh/resource-policy"] == "keep"
+
+
+def test_user_roles_aggregate_into_the_built_in_ones():
+    labels = {
+        role: {
+            key.rpartition("aggregate-to-")[2]
+            for key in only(case("default"), "ClusterRole", role)["metadata"]["labels"]
+            if "aggregate-to-" in key
+        }
+        for role in ("paceline-view", "paceline-edit", "paceline-admin")
+    }
+    assert labels == {
+        "paceline-view": {"view", "edit", "admin"},
+        "paceline-edit": {"edit", "admin"},
+        "paceline-admin": {"admin"},
+    }

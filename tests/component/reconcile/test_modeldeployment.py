@@ -1,0 +1,155 @@
+"""The story against the fake API server; the resync stands in for the watch."""
+
+import pytest
+
+from paceline.errors import Conflict
+from paceline.kube import resync as resync_module
+from paceline.kube.cache import Cache, Owner
+from paceline.kube.events import Events
+from paceline.kube.resources import Key
+from paceline.kube.resync import Resync
+from paceline.kube.scrape import Visits
+from paceline.reconcile.modeldeployment import ModelDeployments
+from paceline.settings import OperatorSettings
+from tests.support.apiserver import FakeApiServer, Fault
+from tests.support.worlds import client, condition, configuration, model, status
+
+KEY = Key("ml", "chat")
+
+
+class Story:
+    def __init__(self, server, api):
+        self.server = server
+        self.settings = OperatorSettings.model_validate(configuration())
+        self.cache = Cache()
+        self.told = []
+        events = Events(api, "one")
+        events.tell = self.told.append
+        visits = Visits(lambda _: None, lambda: self.settings.probe)
+        self.resync = Resync(api, self.cache, ("ml",), lambda _: None)
+        self.story = ModelDeployments(api, self.cache, events, visits, lambda: self.settings)
+
+    async def reconcile(self):
+        await self.resync.compare()
+        return await self.story.reconcile(KEY)
+
+    def pods_become_ready(self):
+        """What Kubernetes would do."""
+        deployment = self.server.all("Deployment")[0]
+        generation = deployment["metadata"]["generation"]
+        counts = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), 1)
+        rolled_out = {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}
+        self.server.put(
+            {**deployment, "status": {"observedGeneration": generation, **counts, "conditions": [rolled_out]}}
+        )
+        template = deployment["spec"]["template"]["metadata"]
+        metadata = {"name": f"{deployment['metadata']['name']}-x", "namespace": "ml", "labels": template["labels"]}
+        ready = {"podIP": "127.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]}
+        self.server.put({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": ready})
+
+
+@pytest.fixture
+async def world(tmp_path, monkeypatch):
+    monkeypatch.setattr(resync_module, "_GRACE_SECONDS", 0.01)
+    async with FakeApiServer().running() as server, client(server, tmp_path) as api:
+        server.put(model())
+        yield Story(server, api)
+
+
+async def test_a_new_object_gets_its_children_and_a_status_in_one_write(world):
+    outcome = await world.reconcile()
+    kinds = {
+        kind: len(world.server.all(kind)) for kind in ("Deployment", "Service", "ServiceAccount", "PodDisruptionBudget")
+    }
+    assert kinds == dict.fromkeys(kinds, 1)
+    assert [call.path.split("/")[-1] for call in world.server.writes("modeldeployments")] == ["status"]
+    call = world.server.writes("modeldeployments")[0]
+    assert call.query["fieldManager"] == "paceline-modeldeployment-status"
+    assert call.body["metadata"]["resourceVersion"]
+    assert condition(world.server, "Accepted")["status"] == "True"
+    assert outcome.result == "done"
+
+
+async def test_looking_again_writes_nothing(world):
+    await world.reconcile()
+    await world.reconcile()
+    before = len(world.server.writes())
+    for _ in range(3):
+        await world.reconcile()
+    assert len(world.server.writes()) == before
+
+
+async def test_ready_follows_the_pods_and_each_transition_is_told_once(world):
+    await world.reconcile()
+    await world.reconcile()
+    assert condition(world.server, "Available")["reason"] == "EngineStarting"
+    world.pods_become_ready()
+    await world.reconcile()
+    await world.reconcile()
+    assert condition(world.server, "Ready")["reason"] == "NotProbed"
+    assert status(world.server)["display"]["replicas"] == "1/1"
+    assert [one.reason for one in world.told if one.reason == "NotProbed"] == ["NotProbed"]
+    assert all(one.type == "Normal" for one in world.told)
+
+
+async def test_the_first_words_about_an_object_are_no_events(world):
+    await world.reconcile()
+    assert world.told == []
+
+
+async def test_an_unknown_profile_is_said_and_what_was_applied_stays(world):
+    await world.reconcile()
+    applied = world.server.all("Deployment")
+    world.settings = OperatorSettings.model_validate({**configuration(), "profiles": []})
+    outcome = await world.reconcile()
+    assert condition(world.server, "Accepted")["reason"] == "UnknownProfile"
+    assert world.server.all("Deployment") == applied
+    assert [one.type for one in world.told if one.reason == "UnknownProfile"] == ["Warning"]
+    assert (outcome.result, outcome.failed, outcome.again_after) == ("UnknownProfile", False, 60.0)
+
+
+async def test_a_spec_that_cannot_be_read_is_said_without_a_trace(world):
+    world.server.put(model(engine={"type": "Nonsense"}))
+    outcome = await world.reconcile()
+    assert condition(world.server, "Accepted")["reason"] == "InvalidSpec"
+    assert outcome.result == "InvalidSpec"
+
+
+async def test_a_quota_is_waited_for_with_back_off(world):
+    words = "exceeded quota: small, requested: services=1"
+    world.server.faults = [Fault(lambda call: "services" in call.path and call.write, status=403, message=words)]
+    outcome = await world.reconcile()
+    assert outcome.failed
+    assert condition(world.server, "Ready")["reason"] == "QuotaExceeded"
+    await world.reconcile()
+    assert condition(world.server, "Accepted")["status"] == "True"
+
+
+async def test_a_status_decided_on_a_stale_object_is_not_written(world):
+    await world.resync.compare()
+    world.server.put(model(replicas=2))
+    with pytest.raises(Conflict):
+        await world.story.reconcile(KEY)
+    assert status(world.server) == {}
+    await world.reconcile()
+    assert status(world.server)["observedGeneration"] == 2
+
+
+async def test_an_object_that_is_gone_or_going_is_left_to_garbage_collection(world):
+    await world.reconcile()
+    before = len(world.server.writes())
+    known = world.server.get("ModelDeployment", "ml", "chat")
+    world.server.put({**known, "metadata": {**known["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}})
+    assert (await world.reconcile()).result == "gone"
+    world.server.remove(world.server.get("ModelDeployment", "ml", "chat"))
+    assert (await world.reconcile()).result == "gone"
+    assert len(world.server.writes()) == before
+
+
+async def test_the_status_that_was_written_is_what_the_next_look_compares_with(world):
+    await world.resync.compare()
+    await world.story.reconcile(KEY)
+    version = world.cache.owners[KEY].version
+    assert version == world.server.get("ModelDeployment", "ml", "chat")["metadata"]["resourceVersion"]
+    await world.story.reconcile(KEY)
+    assert isinstance(world.cache.owners[KEY], Owner)

@@ -1,0 +1,54 @@
+"""The reference pages list everything that a user can meet: conditions, metrics, values, commands."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from types import ModuleType
+
+from paceline import metrics
+from paceline.api import reasons
+from paceline.cli.main import COMMANDS
+from tests.support.tree import ROOT
+
+REFERENCE = ROOT / "docs" / "reference"
+
+
+def page(name: str) -> str:
+    return (REFERENCE / name).read_text()
+
+
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_reason_of_a_condition_has_its_place_on_the_page() -> None:
+    listed = set(re.findall(r"`([A-Z][A-Za-z]+)`", page("conditions.md")))
+    known = {each.name for each in vars(reasons).values() if isinstance(each, reasons.Reason)}
+    assert known
+    assert known - listed == set()
+
+
+def test_every_metric_of_the_operator_has_its_place_on_the_page() -> None:
+    listed = set(re.findall(r"`(paceline_[a-z_]+)", page("metrics.md")))
+    exposed = set()
+    for family in metrics.REGISTRY.collect():
+        if family.name.startswith("paceline_"):
+            exposed.add(family.name + ("_total" if family.type == "counter" else ""))
+    assert exposed
+    assert exposed - listed == set()
+    assert {name for name in listed if not name.endswith(("_bucket", "_sum", "_count"))} - exposed == set()
+
+
+def test_generated_pages_are_as_the_code_would_write_them_now() -> None:
+    for path, render in generator().PAGES.items():
+        assert path.read_text() == render(), f"{path.name} is stale: run `make verify`"
+
+
+def test_every_command_has_its_place_on_the_page() -> None:
+    assert set(re.findall(r"^## paceline (\S+)$", page("cli.md"), re.MULTILINE)) == set(COMMANDS)

@@ -1,0 +1,148 @@
+"""One object's whole life, from apply to deletion, on a real API server with the operator as a process."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.support.operator_process import configuration, operating
+from tests.support.waiting import wait_until
+
+CHILDREN = "deployment,service,poddisruptionbudget,serviceaccount"
+OURS = ("-l", "app.kubernetes.io/managed-by=paceline")
+
+
+def model(name="chat", **spec):
+    return {
+        "apiVersion": "paceline.dev/v1alpha1",
+        "kind": "ModelDeployment",
+        "metadata": {"name": name},
+        "spec": {
+            "model": {"uri": "image://localhost/paceline-pause:1"},
+            "hardware": {"profile": "nowhere"},
+            "engine": {"custom": {"inference": "None"}},
+            **spec,
+        },
+    }
+
+
+class World:
+    def __init__(self, cluster, namespace, operator):
+        self.cluster, self.namespace, self.operator = cluster, namespace, operator
+
+    def apply(self, **spec):
+        self.cluster.apply(model(**spec), namespace=self.namespace)
+
+    def get(self, *what):
+        return self.cluster.get(*what, "-n", self.namespace)
+
+    def children(self):
+        return {child["kind"]: child for child in self.get(CHILDREN, *OURS)["items"]}
+
+    def status(self):
+        return self.get("modeldeployment", "chat").get("status") or {}
+
+    def condition(self, kind):
+        return next((one for one in self.status().get("conditions", []) if one["type"] == kind), {})
+
+    def writes(self):
+        """Answered writes of the operator, Leases and Events left out."""
+        total = 0
+        for line in self.operator.page().splitlines():
+            others = ('verb="GET"', 'resource="leases"', 'resource="events"')
+            if line.startswith("paceline_api_requests_total{") and not any(other in line for other in others):
+                total += int(float(line.rpartition(" ")[2]))
+        return total
+
+
+@pytest.fixture
+def world(cluster, namespace, tmp_path):
+    cluster.kubectl("apply", "-f", "crds/modeldeployments.paceline.dev.yaml")
+    with operating(tmp_path, configuration(namespace), cluster.kubeconfig) as operator:
+        wait_until(operator.leads, 20, "it leads")
+        yield World(cluster, namespace, operator)
+
+
+def test_an_object_gets_its_children_and_a_status_that_says_what_is_missing(world):
+    world.apply()
+    children = wait_until(lambda: len(world.children()) == 4 and world.children(), 30, "four children")
+    owner = world.get("modeldeployment", "chat")["metadata"]["uid"]
+    assert all(child["metadata"]["ownerReferences"][0]["uid"] == owner for child in children.values())
+    wait_until(lambda: world.condition("Available").get("reason") == "NoCapacity", 30, "no node fits")
+    wait_until(lambda: world.condition("Accepted").get("status") == "True", 10, "accepted")
+    assert world.status()["observedGeneration"] == 1
+
+
+def test_a_settled_object_costs_no_writes(world):
+    world.apply()
+    wait_until(lambda: world.condition("Available").get("reason") == "NoCapacity", 30, "settled")
+    before = -1
+
+    def quiet():
+        nonlocal before
+        last, before = before, world.writes()
+        return last == before
+
+    wait_until(quiet, 60, "two looks without a write, longer apart than a resync", every=12)
+
+
+def test_what_others_change_in_our_fields_is_undone(world):
+    world.apply()
+    wait_until(lambda: len(world.children()) == 4, 30, "four children")
+    name = world.children()["Deployment"]["metadata"]["name"]
+    patch = json.dumps({"spec": {"replicas": 5}})
+    world.cluster.kubectl("patch", "deployment", name, "-n", world.namespace, "--type=merge", "-p", patch)
+    wait_until(lambda: world.children()["Deployment"]["spec"]["replicas"] == 1, 20, "replicas are ours")
+    selector = json.dumps({"spec": {"selector": {"app.kubernetes.io/component": "theirs"}}})
+    world.cluster.kubectl("patch", "service", name, "-n", world.namespace, "--type=merge", "-p", selector)
+
+    def healed():
+        return world.children()["Service"]["spec"]["selector"]["app.kubernetes.io/component"] == "engine"
+
+    wait_until(healed, 30, "the unwatched Service is healed by the resync")
+    world.cluster.kubectl("delete", "poddisruptionbudget", name, "-n", world.namespace)
+    wait_until(lambda: "PodDisruptionBudget" in world.children(), 30, "a deleted child comes back")
+
+
+def test_scale_and_spec_changes_reach_the_deployment(world):
+    world.apply()
+    wait_until(lambda: len(world.children()) == 4, 30, "four children")
+    world.cluster.kubectl("scale", "modeldeployment", "chat", "--replicas=3", "-n", world.namespace)
+    wait_until(lambda: world.children()["Deployment"]["spec"]["replicas"] == 3, 20, "three replicas")
+    wait_until(lambda: world.status().get("observedGeneration") == 2, 20, "the status is about it")
+    world.cluster.kubectl("scale", "modeldeployment", "chat", "--replicas=0", "-n", world.namespace)
+    wait_until(lambda: world.condition("Ready").get("reason") == "ScaledToZero", 20, "nothing runs on purpose")
+
+
+def test_a_stranger_of_the_same_name_is_left_alone_and_named(world):
+    world.apply()
+    wait_until(lambda: len(world.children()) == 4, 30, "four children")
+    name = world.children()["Service"]["metadata"]["name"]
+    world.cluster.kubectl("delete", "modeldeployment", "chat", "-n", world.namespace)
+    wait_until(lambda: not world.children(), 30, "the children are gone")
+    stranger = {
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": {"ports": [{"port": 4711}]},
+    }  # fmt: skip
+    world.cluster.apply(stranger, namespace=world.namespace)
+    world.apply()
+    wait_until(lambda: world.condition("Accepted").get("reason") == "ChildConflict", 30, "the conflict is named")
+    assert name in world.condition("Accepted")["message"]
+    assert world.get("service", name)["spec"]["ports"][0]["port"] == 4711
+    world.cluster.kubectl("delete", "service", name, "-n", world.namespace)
+    wait_until(lambda: world.condition("Accepted").get("status") == "True", 30, "it heals by itself")
+
+
+def test_deletion_ends_and_leaves_nothing(world):
+    world.apply()
+    wait_until(lambda: len(world.children()) == 4, 30, "four children")
+    world.cluster.kubectl("delete", "modeldeployment", "chat", "-n", world.namespace, "--timeout=30s")
+    wait_until(lambda: not world.children(), 60, "the children are gone")
+    world.apply()
+    wait_until(lambda: len(world.children()) == 4, 60, "the same name can be used again")
+
+
+def test_it_stops_within_five_seconds_and_gives_the_lease_back(world):
+    world.apply()
+    assert world.operator.stop() == 0
+    assert world.get("lease", "paceline-operator")["spec"]["holderIdentity"] == ""

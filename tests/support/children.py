@@ -1,0 +1,35 @@
+"""What the operator makes of the examples, with the chart's own profiles and images."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from paceline import engines
+from paceline.api.modeldeployment import ModelDeployment
+from paceline.api.profile import find_profile
+from paceline.render import children as rendered_children
+from paceline.settings import OperatorSettings
+from tests.support.helm import ROOT, case, only
+
+EXAMPLES = tuple(sorted((ROOT / "crds" / "examples").glob("*.yaml")))
+
+
+@cache
+def chart_settings() -> OperatorSettings:
+    """The configuration that the chart gives the operator by default."""
+    return OperatorSettings.parse(only(case("default"), "ConfigMap", "paceline-operator")["data"]["config.yaml"])
+
+
+def children(example: Path, *, namespace: str = "models") -> list[dict[str, Any]]:
+    """The children of the example's ModelDeployment."""
+    obj = yaml.safe_load(example.read_text())
+    obj["metadata"] |= {"namespace": namespace, "uid": "00000000-0000-4000-8000-000000000000", "generation": 1}
+    md = ModelDeployment.parse(obj)
+    settings = chart_settings()
+    profile = find_profile(settings.profiles, md.spec.hardware.profile)
+    plan = engines.plan(md, profile, engines.EngineImages(engine_sim=settings.images.engine_sim))
+    return [dict(child) for child in rendered_children(md, profile, plan)]

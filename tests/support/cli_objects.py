@@ -1,0 +1,108 @@
+"""Builders of the objects that the command line reads, as an API server would give them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+NAMESPACE = "models"
+CREATED = "2026-11-24T03:00:00Z"
+#: 100 s after CREATED, in seconds since the epoch.
+NOW = 1_795_489_300.0
+
+Object = dict[str, Any]
+
+
+def meta(name: str, **more: Any) -> Object:
+    return {"name": name, "namespace": NAMESPACE, "creationTimestamp": CREATED, "uid": f"uid-{name}", **more}
+
+
+def cond(kind: str, status: str, reason: str = "Because", message: str = "") -> Object:
+    return {"type": kind, "status": status, "reason": reason, "message": message, "observedGeneration": 1}
+
+
+def model(name: str = "hello", *, replicas: int = 1, observed: int | None = 1, **status: Any) -> Object:
+    """A ModelDeployment that is Ready, unless `status` says otherwise."""
+    full: Object = {
+        "conditions": [
+            cond("Ready", "True", "Answering", "it answers"),
+            cond("Available", "True", "Answering", "1 of 1 replicas answers"),
+            cond("Accepted", "True", "Accepted", "the manifest is accepted"),
+        ],
+        "display": {"replicas": "1/1", "ttftP95": "31 ms", "tpotP95": "7.2 ms", "costPerHour": "0.00"},
+        "effective": {"resources": {"requests": {"cpu": "500m"}, "limits": {"memory": "512Mi"}}},
+        "endpoint": f"http://{name}-0a1b2c3d.{NAMESPACE}.svc:80/v1",
+        **status,
+    }
+    if observed is not None:
+        full["observedGeneration"] = observed
+    return {
+        "apiVersion": "paceline.dev/v1alpha1",
+        "kind": "ModelDeployment",
+        "metadata": meta(name, generation=1),
+        "spec": {
+            "replicas": replicas,
+            "model": {"uri": "sim://llama-3-8b-h100"},
+            "hardware": {"profile": "sim", "count": 1},
+        },
+        "status": full,
+    }
+
+
+def deployment(*conditions: Object) -> Object:
+    return {"metadata": meta("hello-0a1b2c3d"), "status": {"conditions": list(conditions)}}
+
+
+def replicaset(name: str = "hello-0a1b2c3d-66f", revision: int = 1, *conditions: Object) -> Object:
+    annotations = {"deployment.kubernetes.io/revision": str(revision)}
+    return {"metadata": meta(name, annotations=annotations), "status": {"conditions": list(conditions)}}
+
+
+def pod(
+    name: str = "hello-0a1b2c3d-66f-abcde",
+    *,
+    node: str | None = "node-1",
+    container: Object | None = None,
+    owner: str = "hello-0a1b2c3d-66f",
+    conditions: tuple[Object, ...] = (),
+    **metadata: Any,
+) -> Object:
+    """A pod on a node, whose engine runs and is ready unless `container` says otherwise."""
+    running = {"ready": True, "started": True, "restartCount": 0, "state": {"running": {"startedAt": CREATED}}}
+    spec: Object = {"containers": [{"name": "engine", "image": "localhost/paceline:dev"}]}
+    if node:
+        spec["nodeName"] = node
+    status: Object = {"conditions": list(conditions)}
+    if node:
+        status["containerStatuses"] = [running if container is None else container]
+    return {
+        "metadata": meta(name, ownerReferences=[{"uid": f"uid-{owner}"}], **metadata),
+        "spec": spec,
+        "status": status,
+    }
+
+
+def waiting(reason: str, message: str = "", **more: Any) -> Object:
+    """A container status that waits for something."""
+    return {"ready": False, "started": False, "state": {"waiting": {"reason": reason, "message": message}}, **more}
+
+
+def ended(code: int, reason: str = "Error", message: str = "") -> Object:
+    """What `lastState` holds after an engine ended."""
+    return {"terminated": {"exitCode": code, "reason": reason, "message": message}}
+
+
+def service(name: str = "hello-0a1b2c3d") -> Object:
+    return {"metadata": meta(name), "spec": {"clusterIP": "10.96.0.10"}}
+
+
+def endpoints(*, ready: bool = True) -> Object:
+    return {"metadata": meta("slice"), "endpoints": [{"addresses": ["10.0.0.5"], "conditions": {"ready": ready}}]}
+
+
+def warning(about: str, message: str, at: str = CREATED) -> Object:
+    return {
+        "type": "Warning",
+        "involvedObject": {"kind": "Pod", "name": about},
+        "message": message,
+        "lastTimestamp": at,
+    }

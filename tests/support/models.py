@@ -1,0 +1,119 @@
+"""Builders for the pure parts: a ModelDeployment, its profile, what is seen of it. Say only what the test is about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from paceline import engines
+from paceline.api.modeldeployment import ModelDeployment
+from paceline.api.profile import HardwareProfile
+from paceline.decide.observation import AnswerView, DeploymentView, Observation, PodView
+from paceline.render import children, revision_of
+from paceline.stats.histogram import Histogram
+
+NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
+IMAGES = engines.EngineImages(engine_sim="registry.example.com/paceline:1")
+
+
+def merged(base: Any, change: Any) -> Any:
+    """`change` laid over `base`; None removes."""
+    if not isinstance(base, Mapping) or not isinstance(change, Mapping):
+        return change
+    both = {**base, **{key: merged(base.get(key, {}), value) for key, value in change.items()}}
+    return {key: value for key, value in both.items() if value is not None}
+
+
+def manifest(spec: Mapping[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:
+    """A ModelDeployment as the API server gives it, with `spec` laid over the minimal one."""
+    minimal = {"model": {"uri": "sim://llama-3-8b-h100"}, "hardware": {"profile": "sim"}}
+    about = {"namespace": "models", "name": "chat", "uid": "0b1c", "generation": 3}
+    return {
+        "apiVersion": "paceline.dev/v1alpha1",
+        "kind": "ModelDeployment",
+        "metadata": about | metadata,
+        "spec": merged(minimal, spec or {}),
+    }
+
+
+def model(spec: Mapping[str, Any] | None = None, status: Any = None, **metadata: Any) -> ModelDeployment:
+    """The same, parsed; with a status where one matters."""
+    obj = manifest(spec, **metadata)
+    return ModelDeployment.parse(obj if status is None else obj | {"status": status})
+
+
+def custom(engine: Mapping[str, Any] | None = None, **spec: Any) -> ModelDeployment:
+    """A ModelDeployment with an engine image of its own."""
+    own = {"model": {"uri": "image://registry.example.com/engine:1"}, "engine": engine or {}}
+    return model(merged(own, spec))
+
+
+def hardware(**fields: Any) -> HardwareProfile:
+    """A profile; by default one without accelerators that costs nothing."""
+    return HardwareProfile.model_validate({"name": "sim"} | fields)
+
+
+def plan(md: ModelDeployment | None = None, profile: HardwareProfile | None = None) -> engines.EnginePlan:
+    """The plan of a ModelDeployment."""
+    return engines.plan(md or model(), profile or hardware(), IMAGES)
+
+
+def revision(md: ModelDeployment) -> str:
+    """The revision that a ModelDeployment renders to."""
+    return revision_of(children(md, hardware(), plan(md)))
+
+
+def deployment(wanted: int = 1, **fields: Any) -> DeploymentView:
+    """A Deployment that has rolled out."""
+    done = DeploymentView(
+        name="chat-1",
+        revision="r2",
+        generation=4,
+        observed_generation=4,
+        replicas=wanted,
+        total=wanted,
+        updated=wanted,
+        ready=wanted,
+        available=wanted,
+        progress_reason="NewReplicaSetAvailable",
+    )
+    return replace(done, **fields)
+
+
+def pod(name: str = "chat-1-a", **fields: Any) -> PodView:
+    """A pod of the current revision that is ready."""
+    return replace(
+        PodView(name=name, uid=f"uid-{name}", revision="r2", ip="10.0.0.1", ready=True, started=True), **fields
+    )
+
+
+def starting(name: str = "chat-1-a", **fields: Any) -> PodView:
+    """A pod whose engine has not answered yet."""
+    return pod(name, ready=False, started=False, **fields)
+
+
+def answer(of: PodView, *, ok: bool = True, ago: float = 5, **fields: Any) -> AnswerView:
+    """The last test request to a pod, that many seconds ago."""
+    failures = {} if ok else {"failures": 2, "message": "HTTP 500: out of blocks"}
+    return AnswerView(**{"pod": of.uid, "time": NOW - timedelta(seconds=ago), "ok": ok} | failures | fields)
+
+
+def seen(*pods: PodView, **fields: Any) -> Observation:
+    """What is seen of a served model: its Deployment, its pods, and an answer of each that is ready."""
+    usual = Observation(
+        revision="r2",
+        deployment=deployment(max(len(pods), 1)),
+        service="chat-1",
+        pods=pods,
+        answers=tuple(answer(one) for one in pods if one.ready),
+    )
+    return replace(usual, **fields)
+
+
+def histogram(*buckets: tuple[float, float]) -> Histogram:
+    """A histogram of (edge, cumulative count), with everything under infinity."""
+    made = Histogram.of([*buckets, (float("inf"), buckets[-1][1] if buckets else 0.0)])
+    assert made is not None
+    return made

@@ -1,0 +1,49 @@
+"""docs/reference/conditions.md is written from the registry of reasons (`make golden` writes it)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from paceline.api import reasons
+from paceline.api.conditions import TYPES
+from tests.support.golden import writing
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "conditions.md"
+
+HEAD = """\
+# Conditions and their reasons
+
+<!-- Written from operator/paceline/api/reasons.py by `make golden`; do not edit. -->
+
+Every object says in `status.conditions` how it is. A condition has a type, a status (`True`, `False` or `Unknown`), one
+reason out of this page, and a message that names the values and what to do. `observedGeneration` tells which version of
+the spec it speaks about; `lastTransitionTime` moves only when the status changes. A change of a condition is also an
+Event; its type stands below. Clients must accept types and reasons that are not on this page: later releases add some.
+
+| type | True means |
+|---|---|
+| `Ready` | available, and the current spec is what answers; for `kubectl wait`, Argo CD, Helm |
+| `Available` | the model answers its users, also while a new revision is being brought up; page on this one |
+| `Accepted` | the spec is understood and its children are applied |
+| `Progressing` | a rollout is under way; False when it is done or cannot go on |
+"""
+
+
+def sections() -> Iterator[str]:
+    for kind in TYPES:
+        yield f"## {kind}"
+        rows = [
+            f"| `{reason.name}` | {status} | {reason.event} | {reason.meaning} | {reason.remedy or 'Nothing to do.'} |"
+            for reason in reasons.ALL
+            for shown, status in reason.shows
+            if shown == kind
+        ]
+        yield "\n".join(["| reason | status | Event | meaning | what to do |", "|---|---|---|---|---|", *rows])
+
+
+def test_the_page_of_conditions_is_written_from_the_registry():
+    text = "\n\n".join([HEAD.rstrip(), *sections()]) + "\n"
+    if writing():
+        PAGE.write_text(text)
+    assert PAGE.read_text() == text, "run `make golden`"

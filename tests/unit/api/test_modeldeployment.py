@@ -1,0 +1,69 @@
+"""Reading a ModelDeployment."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paceline.api.modeldeployment import ModelDeployment
+from paceline.errors import Stalled
+from tests.support.models import manifest, model
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["model", "hardware", "engine", "replicas", "uri", "custom"]), inner)
+    ),
+    max_leaves=10,
+)
+
+
+def test_the_nine_line_manifest_gets_its_defaults():
+    md = model()
+    assert (md.spec.replicas, md.spec.model.task, md.spec.hardware.count) == (1, "Generate", 1)
+    assert (md.spec.lifecycle.startup_seconds, md.spec.lifecycle.drain_seconds) == (1800, 300)
+    assert md.spec.rollout.progress_deadline_seconds == 3600
+    assert md.served_name == "chat"
+
+
+def test_the_uri_has_a_scheme_and_a_location():
+    source = model({"model": {"uri": "image://r/e:1"}}).spec.model
+    assert (source.scheme, source.location) == ("image", "r/e:1")
+
+
+def test_the_served_name_is_the_users_where_there_is_one():
+    assert model({"model": {"servedName": "bot"}}).served_name == "bot"
+
+
+def test_fields_of_other_releases_are_ignored():
+    assert model({"slo": {"ttftMilliseconds": 500}}) == model()
+
+
+def test_conditions_are_read_from_the_status():
+    status = {"conditions": [{"type": "Ready", "status": "True", "reason": "Answering"}]}
+    assert model(status=status).conditions[0].reason == "Answering"
+
+
+def test_a_wrong_field_is_named_with_its_value():
+    with pytest.raises(Stalled) as stalled:
+        model({"replicas": -1})
+    assert stalled.value.reason == "InvalidSpec"
+    assert "spec.replicas" in stalled.value.message
+    assert "-1" in stalled.value.message
+
+
+def test_an_object_without_a_spec_says_what_is_missing():
+    with pytest.raises(Stalled, match=r"spec\.model is missing"):
+        ModelDeployment.parse(manifest() | {"spec": None})
+
+
+@given(JSON)
+def test_any_spec_is_read_or_refused(spec):
+    try:
+        ModelDeployment.parse(manifest() | {"spec": spec})
+        reason = ""
+    except Stalled as stalled:
+        reason = stalled.reason
+    assert reason in {"", "InvalidSpec"}

@@ -1,0 +1,104 @@
+"""Raw objects of the API server, read into views."""
+
+from __future__ import annotations
+
+from paceline.decide.observation import DeploymentView, PodView
+from paceline.decide.views import deployment_view, pod_view
+
+POD = {
+    "metadata": {"name": "chat-1-a", "uid": "u1", "labels": {"paceline.dev/revision": "r2"}},
+    "status": {
+        "phase": "Running",
+        "podIP": "10.0.0.1",
+        "conditions": [{"type": "Ready", "status": "True"}, {"type": "PodScheduled", "status": "True"}],
+        "containerStatuses": [
+            {"name": "sidecar", "restartCount": 9},
+            {"name": "engine", "started": True, "restartCount": 1, "state": {"running": {}}},
+        ],
+    },
+}
+
+
+def with_engine(**status):
+    return pod_view({**POD, "status": {"containerStatuses": [{"name": "engine", **status}]}})
+
+
+def test_a_pod_that_was_just_made_has_nothing_yet():
+    assert pod_view({"metadata": {"name": "a", "uid": "u"}}) == PodView(name="a", uid="u", revision="")
+
+
+def test_a_ready_pod_is_read():
+    view = pod_view(POD)
+    assert (view.ready, view.started, view.ip, view.revision, view.restarts) == (True, True, "10.0.0.1", "r2", 1)
+    assert view.exit_code is None
+    assert not view.deleting
+
+
+def test_a_pod_that_is_being_deleted_is_seen_as_such():
+    assert pod_view({"metadata": {"name": "a", "deletionTimestamp": "2026-11-24T12:00:00Z"}}).deleting
+
+
+def test_why_a_container_waits_is_read():
+    view = with_engine(state={"waiting": {"reason": "ErrImagePull", "message": "not found"}})
+    assert (view.waiting, view.waiting_message) == ("ErrImagePull", "not found")
+
+
+def test_how_the_last_run_ended_is_read_with_its_length():
+    ended = {
+        "exitCode": 137,
+        "reason": "Error",
+        "message": "bye",
+        "startedAt": "2026-11-24T12:00:00Z",
+        "finishedAt": "2026-11-24T12:30:01Z",
+    }
+    view = with_engine(state={"waiting": {"reason": "CrashLoopBackOff"}}, lastState={"terminated": ended})
+    assert (view.exit_code, view.exit_reason, view.exit_message, view.ran_seconds) == (137, "Error", "bye", 1801)
+
+
+def test_a_run_that_just_ended_comes_before_the_one_before_it():
+    view = with_engine(state={"terminated": {"exitCode": 1}}, lastState={"terminated": {"exitCode": 2}})
+    assert view.exit_code == 1
+
+
+def test_the_schedulers_words_are_read_only_while_it_finds_no_node():
+    waiting = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}
+    gated = waiting | {"reason": "SchedulingGated"}
+    assert pod_view({**POD, "status": {"conditions": [waiting]}}).unschedulable == "0/1 nodes"
+    assert pod_view({**POD, "status": {"conditions": [gated]}}).unschedulable == ""
+
+
+def test_a_failed_pod_says_why():
+    assert (
+        pod_view({**POD, "status": {"phase": "Failed", "reason": "Evicted", "message": "disk"}}).failed
+        == "Evicted: disk"
+    )
+    assert pod_view({**POD, "status": {"phase": "Failed"}}).failed == "Failed: no message"
+
+
+def test_a_new_deployment_has_no_status_yet():
+    view = deployment_view({"metadata": {"name": "d"}, "spec": {}})
+    assert view == DeploymentView("d", "", 0, 0, 1, 0, 0, 0, 0)
+
+
+def test_a_deployment_is_read():
+    raw = {
+        "metadata": {"name": "d", "generation": 4},
+        "spec": {"replicas": 3, "template": {"metadata": {"labels": {"paceline.dev/revision": "r2"}}}},
+        "status": {
+            "observedGeneration": 4,
+            "replicas": 4,
+            "updatedReplicas": 2,
+            "readyReplicas": 3,
+            "availableReplicas": 1,
+            "conditions": [
+                {"type": "Progressing", "status": "True", "reason": "ReplicaSetUpdated"},
+                {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota"},
+            ],
+        },
+    }
+    assert deployment_view(raw) == DeploymentView("d", "r2", 4, 4, 3, 4, 2, 3, 1, "ReplicaSetUpdated", "exceeded quota")
+
+
+def test_a_failure_that_is_over_is_not_read():
+    over = {"conditions": [{"type": "ReplicaFailure", "status": "False", "message": "exceeded quota"}]}
+    assert deployment_view({"metadata": {"name": "d"}, "spec": {}, "status": over}).failure == ""
