@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib.metadata import distributions
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.support.tree import ROOT, files, relative
 
@@ -21,6 +23,10 @@ def pins(path: object) -> list[str]:
     """Each requirement with its continuation lines joined."""
     joined = str(path.read_text()).replace("\\\n", " ")  # type: ignore[attr-defined]
     return [line.strip() for line in joined.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+
+
+def pinned(line: str) -> Requirement:
+    return Requirement(line.split(" --hash", maxsplit=1)[0])
 
 
 @pytest.mark.parametrize("path", LOCKED, ids=lambda path: path.name)
@@ -44,6 +50,15 @@ def test_what_is_locked_for_the_image_is_locked_alike_for_development() -> None:
     runtime = {requirement.split()[0] for requirement in pins(ROOT / "requirements" / "runtime.txt")}
     development = {requirement.split()[0] for requirement in pins(ROOT / "requirements" / "dev.txt")}
     assert runtime <= development
+
+
+def test_extras_that_a_requirement_asks_for_are_locked_with_it() -> None:
+    """pip looks for `name[extra]` apart from `name`, so a newer release of it would be found and refused."""
+    locked = {name_of(each.name): each.extras for each in map(pinned, pins(ROOT / "requirements" / "dev.txt"))}
+    asked = [(each.name, Requirement(text)) for each in distributions() for text in each.requires or []]
+    for asker, wanted in asked:
+        if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
+            assert wanted.extras <= locked.get(name_of(wanted.name), wanted.extras), f"{wanted} of {asker}"
 
 
 def test_every_dependency_has_a_reason_and_every_reason_a_dependency() -> None:
