@@ -26,13 +26,16 @@ lint() {
   step "spelling" codespell
 }
 
-unit() { step "unit" covered -m "not slow" tests/unit tests/golden tests/conventions tests/charts tests/docs; }
+unit() {
+  step "helm" paceline local binaries helm
+  step "unit" covered -m "not slow" tests/unit tests/golden tests/conventions tests/charts tests/docs
+}
 component() { step "component" covered -m "not slow" tests/component; }
 integration() { built; step "integration" covered tests/integration; }
 e2e() { built; step "e2e" pytest -q tests/e2e; }
 scan() { step "scan" pytest -q tests/scan; }
 
-# Minutes on a machine that has never built them, so no test's time limit should meet it.
+# Building takes minutes on a machine that has never done it, so no test's time limit should meet it.
 built() { step "cluster binaries and image" built_all; }
 built_all() { paceline local binaries && paceline local images; }
 

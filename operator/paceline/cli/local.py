@@ -112,8 +112,19 @@ def load(
     images.import_archive(Folders.of(name), archive)
 
 
+def _known_tools(tools: list[str] | None) -> list[str] | None:
+    for tool in tools or ():
+        if tool not in binaries.TOOLS:
+            raise typer.BadParameter(f"'{tool}' is none of {', '.join(binaries.TOOLS)}")
+    return tools
+
+
 @app.command("binaries")
-def build_binaries() -> None:
+def build_binaries(
+    tools: Annotated[
+        list[str] | None, typer.Argument(help=f"Of {', '.join(binaries.TOOLS)}; default is all.", callback=_known_tools)
+    ] = None,
+) -> None:
     """Build the cluster's programs ahead of time, where their sources have changed."""
-    for tool in binaries.TOOLS:
+    for tool in tools or binaries.TOOLS:
         err.print(f"{tool}: {binaries.ensure(tool)}", markup=False)

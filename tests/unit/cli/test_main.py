@@ -65,6 +65,18 @@ def test_an_unknown_command_is_wrong_usage(paceline: Run) -> None:
     assert "No such command 'frobnicate'" in err
 
 
+def test_a_program_that_the_cluster_has_not_is_wrong_usage_before_anything_is_built(
+    paceline: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[str] = []
+    monkeypatch.setattr("paceline.local.binaries.ensure", built.append)
+    code, _, err = paceline("local", "binaries", "helm", "docker")
+    assert (code, built) == (ExitCode.USAGE, [])
+    assert "'docker' is none of " in err
+    assert paceline("local", "binaries", "helm")[0] == 0
+    assert built == ["helm"]
+
+
 def test_a_command_that_cannot_be_imported_says_so_and_leaves_the_others_alone(
     paceline: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
