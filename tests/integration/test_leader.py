@@ -157,6 +157,7 @@ def test_a_holder_that_ends_in_order_is_followed_at_once(pair, world):
     wait_until(other.process.leads, LEASE_SECONDS, "the other one leads, without waiting for the Lease to end")
 
 
+@pytest.mark.timeout(900)
 def test_a_holder_that_stood_still_writes_nothing_afterwards(pair, world):
     holder, other = pair
     world.want(1)

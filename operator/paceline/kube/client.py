@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Protocol
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 
 from paceline import metrics
 from paceline.errors import Fenced, PacelineError, Transient, Unauthorized
@@ -41,6 +42,24 @@ class NoFence:
     def remaining(self) -> float:
         """For ever."""
         return float("inf")
+
+
+class _FencedBody(aiohttp.BytesPayload):
+    """A body that does not leave when the Lease ran out between the check and the socket.
+
+    Getting a connection takes time, and a process can be stopped there for minutes (SIGSTOP, a paused machine). Headers
+    go out together with the body; a request without its body changes nothing.
+    """
+
+    def __init__(self, body: bytes, fence: Fence) -> None:
+        super().__init__(body, content_type=JSON)
+        self._fence = fence
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        """Write, or fail where nothing may be sent any more."""
+        if self._fence.remaining() <= 0:
+            raise Fenced("NotLeader", "the Lease ran out while the request waited for its connection")
+        await super().write_with_length(writer, content_length)
 
 
 class Api:
@@ -162,19 +181,27 @@ class Api:
         remaining = self._fence.remaining()
         what = f"{method.lower()} {path}"
         if remaining <= 0:
-            metrics.fenced_total.labels(resource.plural).inc()
-            raise Fenced("NotLeader", f"{what} was not sent: the Lease is not held")
-        status, answer, headers = await self._exchange(
-            method,
-            resource,
-            path,
-            what,
-            query=query or {},
-            body=json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode(),
-            headers={"Accept": accept, "Content-Type": content_type},
-            timeout=min(self._timeout, remaining),
-        )
+            raise self._fenced(resource, what)
+        try:
+            status, answer, headers = await self._exchange(
+                method,
+                resource,
+                path,
+                what,
+                query=query or {},
+                body=_FencedBody(json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode(), self._fence),
+                headers={"Accept": accept, "Content-Type": content_type},
+                timeout=min(self._timeout, remaining),
+            )
+        except Transient as error:
+            if self._fence.remaining() <= 0:
+                raise self._fenced(resource, what) from error
+            raise
         return self._parsed(status, answer, headers, what)
+
+    def _fenced(self, resource: Resource, what: str) -> Fenced:
+        metrics.fenced_total.labels(resource.plural).inc()
+        return Fenced("NotLeader", f"{what}: the Lease is not held")
 
     def _parsed(self, status: int, body: bytes, headers: Mapping[str, str], what: str) -> JsonObject:
         if status >= 400:
@@ -198,7 +225,7 @@ class Api:
         what: str,
         *,
         query: Mapping[str, str],
-        body: bytes | None,
+        body: aiohttp.Payload | None,
         headers: Mapping[str, str],
         timeout: float,
     ) -> tuple[int, bytes, Mapping[str, str]]:

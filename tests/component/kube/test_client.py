@@ -70,6 +70,24 @@ async def test_no_write_leaves_without_the_lease(server, tmp_path):
     assert server.writes() == []
 
 
+class Closing:
+    """A fence that closes after the first look at it, as when the process stands still right then."""
+
+    def __init__(self):
+        self.looks = 0
+
+    def remaining(self):
+        self.looks += 1
+        return 10.0 if self.looks == 1 else 0.0
+
+
+async def test_no_write_leaves_when_the_lease_ended_while_it_waited_for_its_connection(server, tmp_path):
+    async with client(server, tmp_path, Closing()) as api:
+        with pytest.raises(Fenced):
+            await api.send("POST", SERVICES, SERVICES.path("ml"), child())
+    assert server.get("Service", "ml", child()["metadata"]["name"]) is None
+
+
 async def test_a_write_gets_no_more_time_than_the_lease_surely_lasts(server, tmp_path):
     clock = Clock()
     deadline = Deadline(margin=0.0, clock=clock)
