@@ -109,6 +109,11 @@ def live(cluster):
             f"{ours} is healed",
         )
     cluster.kubectl("delete", "mdep", MODEL, "-n", MODELS, "--timeout=30s")
+    # A problem, for that is what Events tell.
+    nowhere = {**MANIFEST["spec"], "hardware": {"profile": "nowhere"}}
+    cluster.apply({**MANIFEST, "metadata": {"name": "lost", "namespace": MODELS}, "spec": nowhere}, namespace=MODELS)
+    eventually(lambda: "UnknownProfile" in cluster.kubectl("get", "events", "-n", MODELS), "an Event tells the problem")
+    cluster.kubectl("delete", "mdep", "lost", "-n", MODELS, "--timeout=30s")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from paceline.api.base import DecimalText, Model
 from paceline.api.engine_spec import Argument
@@ -57,7 +57,12 @@ class EffectiveProbes(Model):
 
 
 class EffectiveResources(Model):
-    """Resources of one replica, accelerators included."""
+    """Resources of one replica, accelerators included.
+
+    Atomic: server-side apply turns a map of which it removes the last entry into null, which the schema refuses.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"x-kubernetes-map-type": "atomic"})
 
     requests: Quantities = Field(
         default_factory=dict, max_length=32, description="requests is what the scheduler reserves for one replica."

@@ -15,7 +15,7 @@ from paceline.decide.health import Assessment, assess, refused
 from paceline.decide.observation import DeploymentView, Observation, PodView
 from paceline.decide.status import refuse, summarise
 from paceline.engines import EngineImages, EnginePlan, plan
-from paceline.errors import PacelineError, Stalled, Waiting
+from paceline.errors import PacelineError, Stalled, Transient, Waiting
 from paceline.kube.apply import Applier
 from paceline.kube.cache import Cache, Owner
 from paceline.kube.client import APPLY, METADATA, Api
@@ -117,8 +117,22 @@ class ModelDeployments:
         )
 
     async def _write(self, key: Key, owner: Owner, status: JsonObject) -> None:
-        """The one status write, on the very object that the decision read."""
-        answer = await self._api.send(
+        """The one status write, on the very object that the decision read.
+
+        Raises:
+            Transient: also where the server refuses the status: no condition can tell of that, and the cause (a CRD
+                of another release, an admission policy) goes without any news of this object.
+        """
+        try:
+            answer = await self._send_status(key, owner, status)
+        except (Stalled, Waiting) as error:
+            raise Transient(error.reason, error.message) from error
+
+        body = {**owner.body, "metadata": answer["metadata"], "status": status}
+        self._cache.put_owner(key, Owner.parse(body))
+
+    async def _send_status(self, key: Key, owner: Owner, status: JsonObject) -> JsonObject:
+        return await self._api.send(
             "PATCH",
             MODELDEPLOYMENTS,
             MODELDEPLOYMENTS.path(key.namespace, key.name, "status"),
@@ -137,8 +151,6 @@ class ModelDeployments:
             content_type=APPLY,
             accept=METADATA,
         )
-        body = {**owner.body, "metadata": answer["metadata"], "status": status}
-        self._cache.put_owner(key, Owner.parse(body))
 
     def _tell(self, key: Key, uid: str, previous: JsonObject, status: JsonObject) -> None:
         """An Event for each condition that came to another reason. Ready repeats the others, so it is left out.
