@@ -138,8 +138,15 @@ FIRST_LIGHT = (
     ),
     Point(
         14,
-        "kubectl apply to first token on the warm cluster; idle CPU at 100 objects",
+        "kubectl apply to first token on the warm cluster, engine-sim with 2 s load time",
         module("tests.bench", "first_token"),
+        (*OPERATOR, "tests/bench"),
+        FULL,
+    ),
+    Point(
+        15,
+        "Idle CPU at 100 objects with probes off",
+        module("tests.bench.scale", "--count", "100", "--quiet", "300"),
         (*OPERATOR, "tests/bench"),
         FULL,
     ),
