@@ -21,11 +21,11 @@ def git(*arguments: str) -> str:
 
 
 def inputs_digest(point: Point) -> str:
-    """Digest of the tracked content (as it lies in the tree) that the point depends on."""
+    """Digest of the tracked content (as it lies in the tree) that the point depends on, these results apart."""
     digest = hashlib.sha256(repr((point.command[1:], sorted(point.environment.items()))).encode())
     for name in git("ls-files", "-z", "--", *sorted(point.inputs)).split("\0"):
         path = ROOT / name
-        if name and path.is_file():
+        if name and path.is_file() and PAGES not in path.parents:
             digest.update(name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -39,6 +39,12 @@ def figures(output: str) -> str:
     except ValueError:
         return last.strip("= ")
     return "; ".join(f"{key} {value}" for key, value in members.items()) if isinstance(members, dict) else last
+
+
+def recorded(state: Path) -> dict[str, dict[str, object]]:
+    """What earlier runs saw, by point number."""
+    results: dict[str, dict[str, object]] = json.loads(state.read_text()) if state.exists() else {}
+    return results
 
 
 def run(point: Point, log: Path) -> dict[str, object]:
@@ -106,7 +112,7 @@ def main() -> int:
         return 2
     PAGES.mkdir(parents=True, exist_ok=True)
     state = PAGES / f"{name}.json"
-    results: dict[str, dict[str, object]] = json.loads(state.read_text()) if state.exists() else {}
+    results = recorded(state)
     logs = ROOT / ".acceptance" / name
     logs.mkdir(parents=True, exist_ok=True)
     for point in wanted:
@@ -115,7 +121,8 @@ def main() -> int:
             print(f"{point.number}. kept at {earlier['commit']}, inputs unchanged: {point.title}")
             continue
         print(f"{point.number}. {point.title}", flush=True)
-        results[str(point.number)] = run(point, logs / f"{point.number}.log")
+        result = run(point, logs / f"{point.number}.log")
+        results = {**recorded(state), str(point.number): result}  # another run may have written meanwhile
         state.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
         (PAGES / f"{name}.md").write_text(page(name, points, results))
     (PAGES / f"{name}.md").write_text(page(name, points, results))
