@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from paceline.local import cluster as embedded
-from paceline.local import network, state
+from paceline.local import network, startup, state
 from paceline.local.addresses import Addresses
 from paceline.local.errors import LocalError
 from paceline.local.node import PAUSE_IMAGE
@@ -103,6 +103,19 @@ def test_a_cluster_whose_data_cannot_be_read_starts_over_empty(own: TestCluster)
     said: list[str] = []
     assert embedded.up(name_of(own), say=said.append).state == "Running"
     assert any("Starting over" in line for line in said)
+
+
+def test_a_cluster_that_fails_to_start_for_another_reason_keeps_its_objects(
+    own: TestCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own.kubectl("create", "configmap", "kept", "--from-literal=a=b")
+    kill(name_of(own))
+    with monkeypatch.context() as broken:
+        broken.setattr(startup, "PATIENCE", 0.2)
+        with pytest.raises(LocalError, match="was not ready after"):
+            embedded.up(name_of(own))
+    assert embedded.up(name_of(own)).state == "Running"
+    assert own.get("configmap", "kept")["data"] == {"a": "b"}
 
 
 def test_an_up_that_was_killed_midway_can_be_done_again() -> None:

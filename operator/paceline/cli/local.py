@@ -9,6 +9,7 @@ import typer
 
 from paceline.cli.console import ExitCode, Output, OutputOption, err, hint, out, print_data, print_table
 from paceline.local import binaries, cluster, images, kubeconfig, state
+from paceline.local.errors import LocalError
 from paceline.local.paths import Folders
 
 app = typer.Typer(
@@ -53,8 +54,14 @@ def down(
     everything: Annotated[bool, typer.Option("--all", help="Remove all local clusters of this user.")] = False,
 ) -> None:
     """Remove the cluster and everything of it. Doing it twice is no error."""
-    for each in [*state.known()] if everything else [name]:
-        hint(f"{each}: removed" if cluster.down(each) else f"{each}: there is none")
+    failed: list[LocalError] = []
+    for each in state.named() if everything else [name]:
+        try:
+            hint(f"{each}: removed" if cluster.down(each) else f"{each}: there is none")
+        except LocalError as error:
+            failed.append(error)
+    if failed:
+        raise LocalError(" ".join(error.message for error in failed), failed[0].remedy)
 
 
 @app.command()
@@ -63,7 +70,7 @@ def status(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Say how the clusters are, and where their kubeconfigs and logs lie. Exit code 3: absent, 4: degraded."""
-    names = [name] if name else [*state.known()] or [cluster.DEFAULT_NAME]
+    names = [name] if name else state.named() or [cluster.DEFAULT_NAME]
     found = [cluster.status(each) for each in names]
     if output is not Output.TABLE:
         data = [each.as_data() for each in found]

@@ -13,6 +13,8 @@ from paceline.local.shell import run
 
 #: python3-venv brings the pip that the Dockerfile installs with.
 _PACKAGES = "python3,python3-venv,ca-certificates"
+#: First release with Python 3.11 or newer. Testing releases have no number and come later than all.
+_OLDEST = {"debian": "12", "ubuntu": "23.04"}
 _DROPPED = ("doc", "man", "locale", "info", "lintian")
 #: Python images carry no byte code: it doubles the size and is written for one interpreter.
 _NO_BYTECODE = 'find "$1/usr" -name __pycache__ -prune -exec rm -rf {} +'
@@ -31,6 +33,11 @@ def recipe(release: dict[str, str]) -> list[str]:
     if distribution not in {"debian", "ubuntu"} or not suite:
         raise LocalError(
             f"The local base image is made of Debian or Ubuntu packages, and this is {distribution or 'neither'}.",
+            "Build deploy/Dockerfile with Docker (deploy/kind/README.md).",
+        )
+    if release.get("VERSION_ID", "99") < _OLDEST[distribution]:
+        raise LocalError(
+            f"The local base image needs Python 3.11, and {distribution} {suite} has an older one.",
             "Build deploy/Dockerfile with Docker (deploy/kind/README.md).",
         )
     components = "main,universe" if distribution == "ubuntu" else "main"

@@ -12,7 +12,7 @@ from paceline.local import binaries, kubeconfig, network, packages, preflight, s
 from paceline.local.addresses import Addresses, choose
 from paceline.local.client import Client
 from paceline.local.controlplane import Site
-from paceline.local.errors import LocalError
+from paceline.local.errors import LocalError, UnreadableError
 from paceline.local.kubeconfig import context
 from paceline.local.paths import Folders
 from paceline.local.processes import Processes
@@ -80,11 +80,10 @@ def up(name: str = DEFAULT_NAME, options: Mapping[str, Any] | None = None, say: 
         had_data = (folders.state / "etcd").exists()
         try:
             Startup(site, record.options, now, say).run()
-        except LocalError as error:
+        except UnreadableError as error:
             if not had_data:
                 raise
-            # An empty cluster beats none: what was there (say, etcd's files after a power cut) cannot be read.
-            say(f"{error} Starting over with an empty cluster.")
+            say(f"{error.message} Starting over with an empty cluster.")
             teardown.remove(folders)
             record.save(folders)
             Startup(site, record.options, now, say).run()
@@ -93,7 +92,7 @@ def up(name: str = DEFAULT_NAME, options: Mapping[str, Any] | None = None, say: 
 
 def _record(folders: Folders, options: Mapping[str, Any]) -> Record:
     """The cluster's record, made on the first `up`. Two at once must not choose the same addresses."""
-    with state.lock("all"):
+    with state.lock_all():
         earlier = Record.load(folders)
         if earlier is None:
             taken = [*network.host_networks(), *(other.block for other in state.known().values())]

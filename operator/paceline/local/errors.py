@@ -21,3 +21,7 @@ class LocalError(PacelineError):
 
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}".strip()
+
+
+class UnreadableError(LocalError):
+    """What etcd wrote earlier cannot be read, say after a power cut."""

@@ -17,6 +17,9 @@ from paceline.local.addresses import Addresses
 NODE = "local"
 #: Long enough that a forgotten development cluster still starts, short enough not to matter when leaked.
 LIFETIME = timedelta(days=365)
+_RENEWED_BEFORE = timedelta(days=30)
+#: The last file written.
+_MARKER = "complete"
 #: Client identities: file name to (common name, organisation).
 CLIENTS = {
     "admin": ("paceline-local-admin", "system:masters"),
@@ -98,15 +101,24 @@ class Authority:
         self._write(name, builder.issuer_name(self._subject).sign(self._key, hashes.SHA256()), key)
 
 
+def valid(folder: Path, addresses: Addresses, now: datetime) -> bool:
+    """Whether everything is there, for these addresses, and lasts for a while."""
+    marker = folder / _MARKER
+    if not marker.exists() or marker.read_text() != str(addresses.block):
+        return False
+    authority = x509.load_pem_x509_certificate((folder / "ca.crt").read_bytes())
+    return now + _RENEWED_BEFORE < authority.not_valid_after_utc
+
+
 def ensure(folder: Path, addresses: Addresses, now: datetime) -> None:
-    """Write all certificates and the service-account key, unless they are there.
+    """Write all certificates and the service-account key, unless they are there and valid.
 
     The last file written is a marker holding the address block: a folder left by a killed run, or
     one made for other addresses, is written anew.
     """
-    marker = folder / "complete"
-    if marker.exists() and marker.read_text() == str(addresses.block):
+    if valid(folder, addresses, now):
         return
+    marker = folder / _MARKER
     marker.unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from paceline.local import cgroups
+from paceline.local import cgroups, kernel
 from paceline.local.errors import LocalError
-from paceline.local.paths import state_root
+from paceline.local.paths import RUN_ROOT, state_root
 
 _KIND = "Use kind where there is Docker (deploy/kind/README.md), or any other cluster through KUBECONFIG."
 _NETLINK_NETFILTER = 12
@@ -37,6 +37,8 @@ class Machine:
         missing_controllers: cgroup controllers that are needed and not there.
         read_only_cgroups: The cgroup tree cannot be written, as in most containers.
         lacks_delegation: cgroup version 2 inside a container that may not hand controllers on.
+        links: Virtual network links can be made.
+        other_kubelet: A kubelet that is not a local cluster's serves its socket for device plugins.
     """
 
     system: str
@@ -48,6 +50,8 @@ class Machine:
     missing_controllers: tuple[str, ...] = ()
     read_only_cgroups: bool = False
     lacks_delegation: bool = False
+    links: bool = True
+    other_kubelet: bool = False
 
     @classmethod
     def look(cls) -> Machine:
@@ -65,6 +69,8 @@ class Machine:
             missing_controllers=missing_controllers(cgroups.ROOT),
             read_only_cgroups=read_only(cgroups.ROOT),
             lacks_delegation=lacks_delegation(cgroups.ROOT),
+            links=_links_are_made(),
+            other_kubelet=not (RUN_ROOT / "kernel.json").exists() and _answers(kernel.PLUGINS / "kubelet.sock"),
         )
 
 
@@ -95,6 +101,17 @@ def _nftables_answers() -> bool:
     except OSError:
         return False
     return kind >> 8 == 10  # an error would be of kind 2
+
+
+def _links_are_made() -> bool:
+    # Without iproute2 it cannot be tried yet; that package is installed later.
+    trial = "! command -v ip >/dev/null || ip link add one type veth peer name other"
+    return _tried("--net", "sh", "-c", trial)
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+        return link.connect_ex(str(path)) == 0
 
 
 def missing_controllers(root: Path) -> tuple[str, ...]:
@@ -154,6 +171,12 @@ _CHECKS: tuple[tuple[Callable[[Machine], bool], str, str], ...] = (
         _KIND,
     ),
     (lambda m: m.read_only_cgroups, "The cgroup tree under /sys/fs/cgroup is read-only, as in a container.", _KIND),
+    (lambda m: not m.links, "The kernel cannot make veth links, which pods are connected by.", _KIND),
+    (
+        lambda m: m.other_kubelet,
+        "This machine is a node of another cluster already: its kubelet answers under /var/lib/kubelet.",
+        _KIND,
+    ),
     (
         lambda m: m.lacks_delegation,
         "The top cgroup holds processes and hands no controllers on, as in a container.",

@@ -22,7 +22,7 @@ from paceline.local import (
 )
 from paceline.local.client import Client
 from paceline.local.controlplane import Site
-from paceline.local.errors import LocalError
+from paceline.local.errors import LocalError, UnreadableError
 from paceline.local.packages import cni_folder
 from paceline.local.processes import Component, Processes
 from paceline.local.state import Options
@@ -83,12 +83,14 @@ class Startup:
 
     def _prepare(self) -> None:
         site, folders = self._site, self._site.folders
-        if not network.intact(self._name, site.addresses):
-            # Parts of a killed one, or of a machine since rebooted; etcd's data stays.
+        certified = pki.valid(folders.pki, site.addresses, self._clock())
+        if not (certified and network.intact(self._name, site.addresses)):
+            # Parts of a killed one, or of a machine since rebooted, or certificates that nobody trusts any more: all
+            # programs start anew, and etcd's data stays.
             teardown.stop(folders)
             network.create(self._name, site.addresses)
         folders.state.mkdir(parents=True, exist_ok=True)
-        with state.lock("all"):
+        with state.lock_all():
             state.claim(folders)
             kernel.remember()
         pki.ensure(folders.pki, site.addresses, self._clock())
@@ -123,7 +125,8 @@ class Startup:
         while not done():
             for name in needed:
                 if not self._processes.alive(name):
-                    raise LocalError(f"{name} ended right after its start: {self._end_of_log(name)}", self._see_logs())
+                    kind = UnreadableError if name == "etcd" else LocalError
+                    raise kind(f"{name} ended right after its start: {self._end_of_log(name)}", self._see_logs())
             if time.monotonic() > deadline:
                 raise LocalError(f"{what} was not ready after {PATIENCE:.0f} s.", self._see_logs())
             time.sleep(0.05)
@@ -133,4 +136,5 @@ class Startup:
         return " / ".join(lines[-2:])[-600:]
 
     def _see_logs(self) -> str:
-        return f"The logs are in {self._site.folders.logs}."
+        again = f"Run `paceline local up --name {self._name}` again; with `down` before, it starts over."
+        return f"The logs are in {self._site.folders.logs}. {again}"

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from paceline.local import locks
 from paceline.local.errors import LocalError
-from paceline.local.paths import Folders, state_root
+from paceline.local.paths import NAME, RUN_ROOT, Folders, state_root
 
 
 class Options(BaseModel):
@@ -58,13 +58,20 @@ class Record(BaseModel):
 
 
 def known() -> dict[str, Record]:
-    """All clusters of this user by name."""
+    """All clusters of this user that have a record, by name."""
     found = {}
     for path in sorted(state_root().glob("*/cluster.json")):
         record = Record.load(Folders.of(path.parent.name))
         if record is not None:
             found[path.parent.name] = record
     return found
+
+
+def named() -> list[str]:
+    """Names of all clusters of this user, those included of which only remains are left."""
+    remains = [path.parent for path in RUN_ROOT.glob("*/owner") if Path(path.read_text()).parent == state_root()]
+    folders = [*(path for path in state_root().glob("*") if path.is_dir()), *remains]
+    return sorted({path.name for path in folders if NAME.fullmatch(path.name)})
 
 
 def claim(folders: Folders) -> None:
@@ -85,4 +92,9 @@ def claim(folders: Folders) -> None:
 
 def lock(name: str) -> AbstractContextManager[None]:
     """Hold the lock of that cluster."""
-    return locks.held(state_root() / f".{name}.lock", f"changing local clusters ({name})")
+    return locks.held(state_root() / f".{name}.lock", f"changing the local cluster {name}")
+
+
+def lock_all() -> AbstractContextManager[None]:
+    """Hold the lock of what all clusters share. No cluster's name begins with a dot."""
+    return locks.held(state_root() / "..lock", "changing local clusters")

@@ -50,7 +50,7 @@ def remove(folders: Folders) -> None:
     # Never through a mount that would not go: behind it may be files of the host.
     if not mounts.below(folders.state):
         shutil.rmtree(folders.state, ignore_errors=True)
-    with state.lock("all"):
+    with state.lock_all():
         if not any(path.is_dir() for path in RUN_ROOT.glob("*")):
             kernel.restore()
             with suppress(OSError):  # absent, or in use again by now

@@ -14,7 +14,19 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from paceline.local import archive, baseimage, fakenodes, images, kubeconfig, locks, mounts, packages, pki, state
+from paceline.local import (
+    archive,
+    baseimage,
+    fakenodes,
+    images,
+    kernel,
+    kubeconfig,
+    locks,
+    mounts,
+    packages,
+    pki,
+    state,
+)
 from paceline.local.addresses import Addresses
 from paceline.local.errors import LocalError
 from paceline.local.paths import Folders
@@ -139,6 +151,8 @@ def test_the_base_is_made_of_the_hosts_own_release() -> None:
     assert "--components=main,universe" in baseimage.recipe({"ID": "ubuntu", "VERSION_CODENAME": "noble"})
     with pytest.raises(LocalError, match="this is fedora"):
         baseimage.recipe({"ID": "fedora"})
+    with pytest.raises(LocalError, match=r"needs Python 3\.11, and ubuntu jammy"):
+        baseimage.recipe({"ID": "ubuntu", "VERSION_CODENAME": "jammy", "VERSION_ID": "22.04"})
 
 
 def test_mounts_are_listed_inside_out_and_only_those_below() -> None:
@@ -247,3 +261,57 @@ def test_what_is_lacking_is_installed_by_apt_after_an_update_where_lists_are_mis
     monkeypatch.setenv("PATH", str(tmp_path))
     packages.ensure({"buildah": "buildah"}, cni=False)
     assert [line.split()[1] for line in log.read_text().splitlines()] == ["install", "update", "install"]
+
+
+def test_certificates_that_soon_expire_are_written_anew(tmp_path: Path) -> None:
+    pki.ensure(tmp_path, ADDRESSES, NOW)
+    before = (tmp_path / "ca.crt").read_bytes()
+    pki.ensure(tmp_path, ADDRESSES, NOW + timedelta(days=300))
+    assert (tmp_path / "ca.crt").read_bytes() == before
+    assert not pki.valid(tmp_path, ADDRESSES, NOW + timedelta(days=340))
+    pki.ensure(tmp_path, ADDRESSES, NOW + timedelta(days=340))
+    assert (tmp_path / "ca.crt").read_bytes() != before
+
+
+def test_a_cluster_may_be_called_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with state.lock("all"), state.lock_all():
+        assert len(list(state.state_root().iterdir())) == 2
+
+
+def test_remains_of_a_cluster_without_a_record_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(state, "RUN_ROOT", tmp_path / "run")
+    for name, owner in (("mine", state.state_root() / "mine"), ("theirs", Path("/elsewhere/theirs"))):
+        (tmp_path / "run" / name).mkdir(parents=True)
+        (tmp_path / "run" / name / "owner").write_text(str(owner))
+    (state.state_root() / "half-gone").mkdir(parents=True)
+    assert state.known() == {}
+    assert state.named() == ["half-gone", "mine"]
+
+
+def test_what_the_kubelet_changes_is_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel, "RUN_ROOT", tmp_path / "run")
+    monkeypatch.setattr(kernel, "_PROC", tmp_path / "proc")
+    monkeypatch.setattr(kernel, "PLUGINS", tmp_path / "kubelet" / "device-plugins")
+    (tmp_path / "proc" / "kernel").mkdir(parents=True)
+    panic = tmp_path / "proc" / "kernel" / "panic"
+    panic.write_text("0\n")
+    kernel.remember()
+    panic.write_text("10\n")
+    kernel.PLUGINS.mkdir(parents=True)
+    (kernel.PLUGINS / "kubelet.sock").touch()
+    kernel.restore()
+    assert panic.read_text() == "0"
+    assert not (tmp_path / "kubelet").exists()
+
+
+def test_a_folder_for_device_plugins_that_was_there_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel, "RUN_ROOT", tmp_path / "run")
+    monkeypatch.setattr(kernel, "_PROC", tmp_path / "proc")
+    monkeypatch.setattr(kernel, "PLUGINS", tmp_path / "kubelet" / "device-plugins")
+    kernel.PLUGINS.mkdir(parents=True)
+    (kernel.PLUGINS / "nvidia.sock").touch()
+    kernel.remember()
+    kernel.restore()
+    assert (kernel.PLUGINS / "nvidia.sock").exists()

@@ -36,6 +36,8 @@ def test_a_fit_machine_has_no_problem() -> None:
         ({"missing_controllers": ("cpuset", "pids")}, "cpuset, pids are missing"),
         ({"read_only_cgroups": True}, "read-only"),
         ({"lacks_delegation": True}, "hands no controllers on"),
+        ({"links": False}, "veth"),
+        ({"other_kubelet": True}, "a node of another cluster"),
     ],
 )
 def test_what_is_lacking_is_said_in_one_sentence_with_a_remedy(change: dict[str, object], said: str) -> None:
