@@ -120,7 +120,7 @@ class FakeApiServer:
         return None
 
     def all(self, kind: str) -> list[Json]:
-        return [obj for obj in self.objects.values() if obj["kind"] == kind]
+        return [obj for obj in list(self.objects.values()) if obj["kind"] == kind]
 
     def writes(self, part: str = "") -> list[Call]:
         """Writes so far whose path contains `part`, Leases left out."""

@@ -144,22 +144,27 @@ ENGINE_NOT_ANSWERING = _down(
     "Pods are ready, but the test request to the model fails.",
     "Read the answer in the message and `paceline logs`; check spec.model.task and spec.model.servedName.",
 )
-NO_CAPACITY = _down(
+_SHORT: tuple[tuple[ConditionType, Status], ...] = ((AVAILABLE, "False"), (READY, "False"), (PROGRESSING, "False"))
+NO_CAPACITY = Reason(
     "NoCapacity",
-    "No node takes the pod; the message has the scheduler's words.",
+    _SHORT,
+    "No node takes the pod; the message has the scheduler's words. In Progressing: the other replicas serve.",
     "Free or add nodes with the profile's accelerators and labels, lower spec.replicas, or choose another profile.",
+    "Warning",
 )
 QUOTA_EXCEEDED = Reason(
     "QuotaExceeded",
     ((AVAILABLE, "False"), (READY, "False"), (ACCEPTED, "False"), (PROGRESSING, "False")),
-    "A ResourceQuota of the namespace refuses a pod (Available, Ready) or another child (Accepted).",
+    "A ResourceQuota of the namespace refuses a pod (Available, Ready, Progressing) or another child (Accepted).",
     "Raise the quota, lower spec.replicas, or remove what else uses it.",
     "Warning",
 )
-POD_REFUSED = _down(
+POD_REFUSED = Reason(
     "PodRefused",
-    "An admission policy or a node refuses the pod.",
+    _SHORT,
+    "An admission policy or a node refuses the pod. In Progressing: the other replicas serve.",
     "Read the words in the message; change the policy or the profile that they name.",
+    "Warning",
 )
 
 ALL: tuple[Reason, ...] = tuple(value for value in list(vars().values()) if isinstance(value, Reason))

@@ -54,7 +54,7 @@ def moved(before: object, now: str) -> bool:
 
 
 def money(amount: Decimal) -> str:
-    """An amount with at least two decimals and at most six, never rounded to nothing before that."""
-    exact = amount.quantize(_SMALLEST)
+    """An amount with at least two decimals and at most six, never rounded to nothing before that, at most 12 digits."""
+    exact = min(amount, _LARGEST).quantize(_SMALLEST)
     cents = exact.quantize(_CENT)
     return f"{cents:f}" if cents == exact else f"{exact:f}".rstrip("0")

@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from paceline.api import reasons
-from paceline.api.conditions import ACCEPTED, AVAILABLE, PROGRESSING, READY, Condition, ConditionType, Status, find
+from paceline.api.conditions import (
+    ACCEPTED,
+    AVAILABLE,
+    PROGRESSING,
+    READY,
+    TYPES,
+    Condition,
+    ConditionType,
+    Status,
+    find,
+)
 from paceline.api.modeldeployment import ModelDeployment
 from paceline.api.reasons import Reason
 from paceline.decide.observation import AnswerView, DeploymentView, Observation, PodView
@@ -18,10 +28,10 @@ from paceline.decide.pods import Expectation, Trouble, worst
 from paceline.engines import EnginePlan, inference
 from paceline.errors import PacelineError
 
-#: An answer older than this says nothing about now. Twelve times the default interval of the test requests.
-ANSWER_SECONDS = 120
 #: One failed test does not make a served model unavailable; two in a row do.
 FAILURES = 2
+#: What keeps more replicas from coming while the present ones serve.
+_SHORTAGES = (reasons.NO_CAPACITY, reasons.QUOTA_EXCEEDED, reasons.POD_REFUSED)
 #: Look again this soon where only a test request is missing.
 PROBE_SECONDS = 2.0
 
@@ -73,7 +83,7 @@ def assess(
     path = plan.probes.readiness.path if plan else "its readiness path"
     expected = Expectation(path, md.spec.lifecycle.startup_seconds)
     available = _availability(md, observation, expected, now)
-    progressing = _progress(md, observation, problem)
+    progressing = _progress(md, observation, expected, problem)
     verdicts = {
         READY: _readiness(md, observation, expected, available, progressing, problem),
         AVAILABLE: available,
@@ -98,6 +108,13 @@ def refused(generation: int, previous: tuple[Condition, ...], problem: PacelineE
     return Assessment(tuple(Condition(k, v.status, v.reason, v.message, generation) for k, v in verdicts.items()))
 
 
+def unseen(generation: int, problem: PacelineError) -> Assessment:
+    """Conditions of a new object of which nothing could be applied yet, and not for any reason of its own."""
+    verdict = _Verdict.of("Unknown", reasons.NOT_YET_OBSERVED, f"Its children could not be applied yet: {problem}.")
+    conditions = (Condition(kind, verdict.status, verdict.reason, verdict.message, generation) for kind in TYPES)
+    return Assessment(tuple(conditions))
+
+
 def _unseen(what: str) -> _Verdict:
     return _Verdict.of("Unknown", reasons.NOT_YET_OBSERVED, f"It is not known yet {what}.")
 
@@ -119,7 +136,7 @@ def _availability(md: ModelDeployment, seen: Observation, expected: Expectation,
     if not serving:
         found = trouble or Trouble(reasons.ENGINE_STARTING, f"{md.spec.replicas} replicas are being created.")
         return _Verdict.of("False", found.reason, found.message)
-    rest = f" {trouble.message}" if trouble and len(serving) < md.spec.replicas else ""
+    rest = f" {trouble.message} {trouble.reason.remedy}" if trouble and len(serving) < md.spec.replicas else ""
     share = f"{len(serving)} of {md.spec.replicas} replicas"
     if inference(md) == "None":
         return _Verdict.of("True", reasons.NOT_PROBED, f"{share} are ready; no test request is made.{rest}")
@@ -127,7 +144,7 @@ def _availability(md: ModelDeployment, seen: Observation, expected: Expectation,
 
 
 def _answers(md: ModelDeployment, seen: Observation, serving: list[PodView], rest: str, now: datetime) -> _Verdict:
-    fresh = {a.pod: a for a in seen.answers if now - a.time <= timedelta(seconds=ANSWER_SECONDS)}
+    fresh = {a.pod: a for a in seen.answers if now - a.time <= timedelta(seconds=a.lasts)}
     asked = [fresh[pod.uid] for pod in serving if pod.uid in fresh]
     good = sum(answer.ok for answer in asked)
     if good:
@@ -162,24 +179,31 @@ def _settled(md: ModelDeployment, seen: Observation, deployment: DeploymentView)
     """All pods are of the current revision, and enough of them once were available.
 
     A change of replicas alone is no rollout: Kubernetes keeps NewReplicaSetAvailable through it, and so Ready holds
-    while an autoscaler works.
+    while an autoscaler works, also before the Deployment controller has noticed the change.
     """
+    wanted = seen.revision or deployment.revision
+    live = _live(seen)
+    noticed = deployment.observed_generation >= deployment.generation and deployment.replicas == md.spec.replicas
+    same_template = md.spec.replicas > 0 and bool(live) and all(pod.revision == wanted for pod in live)
     return (
-        deployment.observed_generation >= deployment.generation
-        and deployment.revision == (seen.revision or deployment.revision)
-        and deployment.replicas == md.spec.replicas
+        (noticed or same_template)
+        and deployment.revision == wanted
         and deployment.updated == deployment.total
         and (deployment.progress_reason == "NewReplicaSetAvailable" or deployment.available >= md.spec.replicas)
     )
 
 
-def _progress(md: ModelDeployment, seen: Observation, problem: PacelineError | None) -> _Verdict:
+def _progress(md: ModelDeployment, seen: Observation, expected: Expectation, problem: PacelineError | None) -> _Verdict:
     if problem:
         return _Verdict("False", problem.reason, problem.message)
     deployment = seen.deployment
     if deployment is None:
         return _unseen("how far the rollout is")
     if _settled(md, seen, deployment):
+        trouble = worst(_live(seen), deployment, expected)
+        if trouble and trouble.reason in _SHORTAGES:
+            share = f"{deployment.available} of {md.spec.replicas} replicas are available."
+            return _Verdict.of("False", trouble.reason, f"{share} {trouble.message}")
         return _Verdict.of(
             "False", reasons.ROLLED_OUT, f"All replicas run revision {deployment.revision or 'unknown'}."
         )
@@ -210,10 +234,12 @@ def _readiness(
         serving = available.status == "True" and md.spec.replicas > 0
         still = " What was applied before still serves." if serving else ""
         return _Verdict("False", problem.reason, f"{problem.message}{still}")
-    if available.status != "True" or progressing.reason == reasons.ROLLED_OUT.name:
+    if available.status != "True":
         return available
     if seen.deployment is None:
         return _Verdict.of("False", reasons.ROLLOUT_IN_PROGRESS, "The children are being created.")
+    if _settled(md, seen, seen.deployment):
+        return available
     new = [pod for pod in _live(seen) if pod.revision == (seen.revision or seen.deployment.revision)]
     trouble = worst(new, seen.deployment, expected)
     if trouble and trouble.reason is not reasons.ENGINE_STARTING:

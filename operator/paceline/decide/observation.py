@@ -10,6 +10,11 @@ from datetime import datetime
 
 from paceline.stats.histogram import Histogram
 
+#: Twelve times the default interval of the test requests.
+ANSWER_SECONDS = 120.0
+#: What an integer of a JSON document can be relied on to hold; an engine's page can say more.
+_MOST_REQUESTS = 2**53 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class DeploymentView:
@@ -84,6 +89,7 @@ class AnswerView:
         ok: The model answered as its task wants, or users were answered since the last look.
         message: What it said or did not say, where it is not ok.
         failures: Failed tests in a row up to this one; 0 where it is ok.
+        lasts: Seconds for which it says something about now.
     """
 
     pod: str
@@ -91,6 +97,7 @@ class AnswerView:
     ok: bool
     message: str = ""
     failures: int = 0
+    lasts: float = ANSWER_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +117,7 @@ class LatencyView:
     @property
     def requests(self) -> int:
         """Requests that got a first token in the window."""
-        return round(self.ttft.count) if self.ttft else 0
+        return round(min(self.ttft.count, _MOST_REQUESTS)) if self.ttft else 0
 
 
 @dataclass(frozen=True, slots=True)

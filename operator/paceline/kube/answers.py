@@ -37,7 +37,7 @@ def judge(task: Task, status: int, body: bytes) -> str:
     """What is wrong with an answer; empty: the model answered."""
     try:
         parsed = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         parsed = None
     if status != 200:
         words = _error_words(parsed) or body[:_MOST_CHARACTERS].decode("utf-8", "replace").strip()

@@ -36,7 +36,7 @@ class Applier:
         writes, first = 0, None
         for manifest in sorted(manifests, key=lambda one: _ORDER[one["kind"]]):
             try:
-                writes += await self._apply_one(uid, manifest)
+                writes += await self._apply_one(owner, uid, manifest)
             except PacelineError as error:
                 if not error.visible:
                     raise
@@ -46,7 +46,7 @@ class Applier:
         wanted = {(BY_KIND[manifest["kind"]], _key(manifest)) for manifest in manifests}
         return writes + await self._prune(owner, uid, wanted)
 
-    async def _apply_one(self, uid: str, manifest: JsonObject) -> int:
+    async def _apply_one(self, owner: Key, uid: str, manifest: JsonObject) -> int:
         resource, key, stamp = BY_KIND[manifest["kind"]], _key(manifest), digest(manifest)
         if self.cache.matches(resource, key, stamp):
             return 0
@@ -56,8 +56,8 @@ class Applier:
             _check_ours(resource, key, known, uid)
             self.cache.record(resource, key, stamp, known)
             return 0
-        if known is None:
-            known = await self._look(resource, key)
+        if known is None or known.deleting or known.owner_uid != uid:  # not ours as it was seen last: as it is now
+            known = await self._look(resource, key, owner, uid)
         for attempt in (1, 2):
             if known is not None:
                 _check_ours(resource, key, known, uid)
@@ -67,7 +67,7 @@ class Applier:
                 # A Deployment's resourceVersion moves with each status write, so one stale view is the ordinary case.
                 if attempt == 2:
                     raise
-                known = await self._look(resource, key)
+                known = await self._look(resource, key, owner, uid)
             else:
                 return 1
         return 0  # pragma: no cover - the loop returns or raises
@@ -87,15 +87,17 @@ class Applier:
             and all(covers(body.get(name), value) for name, value in wanted.items() if name not in _LEFT_OUT)
         )
 
-    async def _look(self, resource: Resource, key: Key) -> Child | None:
-        """A child as it is now. An object without our label counts too: it is somebody else's."""
+    async def _look(self, resource: Resource, key: Key, owner: Key, uid: str) -> Child | None:
+        """A child as it is now. One that lost its label is still ours by its owner reference; else it is another's."""
         live = await self.api.get(resource, key.namespace, key.name, accept=METADATA)
         if live is None:
             self.cache.drop(resource, key)
             return None
         child = Child.parse(resource, live, whole=False)
         if child is None:
-            raise _not_ours(resource, key)
+            child = Child.parse(resource, live, whole=False, owner=owner)
+            if child is None or child.owner_uid != uid:
+                raise _not_ours(resource, key)
         self.cache.put(resource, key, child)
         return child
 
@@ -125,7 +127,7 @@ class Applier:
         for resource, key, child in list(self.cache.owned(owner)):
             if resource not in APPLIED or (resource, key) in wanted or child.owner_uid != uid or child.deleting:
                 continue
-            live = await self._look(resource, key)
+            live = await self._look(resource, key, owner, uid)
             if live is None or live.owner_uid != uid or live.deleting:
                 continue
             options = {

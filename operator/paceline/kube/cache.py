@@ -60,10 +60,12 @@ class Child:
         return self.owner, self.owner_uid, self.uid, self.generation, self.shape, self.deleting, self.view, version
 
     @classmethod
-    def parse(cls, resource: Resource, obj: JsonObject, *, whole: bool = True) -> Child | None:
-        """A Child from an object (`whole`) or from its metadata only; None when no label names an owner."""
+    def parse(
+        cls, resource: Resource, obj: JsonObject, *, whole: bool = True, owner: Key | None = None
+    ) -> Child | None:
+        """A Child from an object (`whole`) or from its metadata only; None when no label (or caller) names an owner."""
         metadata = obj["metadata"]
-        owner = owner_key(metadata)
+        owner = owner or owner_key(metadata)
         if owner is None:
             return None
         annotations = metadata.get("annotations") or {}

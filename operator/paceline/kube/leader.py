@@ -140,7 +140,7 @@ class Leader:
             return
         record = Record.parse(lease, self._config.lease_duration_seconds)
         if self._seen is None or record.version != self._seen.version:
-            self._seen, self._seen_at = record, begun
+            self._seen, self._seen_at = record, self._clock()  # not before it was read, or it is taken too early
         if record.holder == self._identity or not record.holder:
             await self._write(begun, record)
             return
@@ -149,7 +149,7 @@ class Leader:
             await self._write(begun, record)
 
     async def release(self) -> None:
-        """Give the Lease back, so that the next candidate need not wait; at most 2 s, failures do not matter."""
+        """Give the Lease back, so that the next candidate need not wait; at most 1.5 s, failures do not matter."""
         if not self._leading:
             return
         record = self._seen
@@ -157,7 +157,7 @@ class Leader:
         if record is None:
             return
         try:
-            async with asyncio.timeout(2.0):
+            async with asyncio.timeout(1.5):
                 await self._put(self._lease(record, holder="", duration=1), record)
         except (PacelineError, TimeoutError) as error:
             log.warning("Lease %s was not given back: %s", self._config.lease_name, error)
@@ -174,6 +174,7 @@ class Leader:
             self._seen = None
             raise
         self._seen, self._seen_at = Record.parse(lease, self._config.lease_duration_seconds), begun
+        self._notice_expiry()  # a renewal that came too late begins a new term: meanwhile writes were dropped
         self.deadline.extend(begun + self._config.renew_deadline_seconds)
         if not self._leading:
             self._leading = True

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from paceline import metrics
-from paceline.errors import PacelineError, Transient
+from paceline.errors import PacelineError, Stalled, Transient, Waiting
 from paceline.kube.backoff import spread
 from paceline.kube.cache import Cache, Child, Owner, newer
 from paceline.kube.client import METADATA_LIST, Api
@@ -65,26 +65,48 @@ class Resync:
 
         Needed before the first decision: a Deployment that is merely not known yet must not look deleted.
         """
-        for resource in (MODELDEPLOYMENTS, *APPLIED, *OBSERVED):
-            for scope in self.scopes:
-                await self._prime_one(resource, scope)
-            metrics.objects.labels(resource.kind).set(len(self.cache.versions(resource)))
+        await self._everywhere(self._prime_one)
         self.primed.set()
 
-    async def _prime_one(self, resource: Resource, scope: str | None) -> None:
+    async def _everywhere(self, one: Callable[[Resource, str | None], Awaitable[int]]) -> int:
+        """Do it for each kind in each scope. A scope that may not be read (403) does not keep the others waiting.
+
+        Raises:
+            PacelineError: any other failure, at once.
+        """
+        found, refused = 0, set()
+        for resource in (MODELDEPLOYMENTS, *APPLIED, *OBSERVED):
+            for scope in self.scopes:
+                try:
+                    found += await one(resource, scope)
+                except (Stalled, Waiting) as error:
+                    if scope not in refused:
+                        log.warning("%s cannot be read: %s", f"namespace {scope}" if scope else "the cluster", error)
+                        metrics.resync_failures_total.inc()
+                    refused.add(scope)
+            metrics.objects.labels(resource.kind).set(len(self.cache.versions(resource)))
+        return found
+
+    async def _prime_one(self, resource: Resource, scope: str | None) -> int:
         listed: set[Key] = set()
+        version = ""
         # A list that expires half-way (410, K5) is begun again; what was taken of it was true when it was read.
         for attempt in range(_ATTEMPTS):
             listed.clear()
+            version = ""
             try:
                 async for page in self.api.pages(resource, scope, selector=selector(resource)):
+                    version = version or page["metadata"]["resourceVersion"]
                     self._take_page(resource, page, listed)
                 break
             except Transient as error:
                 if error.reason != "Expired" or attempt == _ATTEMPTS - 1:
                     raise
-        for key in [key for key in self.cache.versions(resource) if _within(key, scope) and key not in listed]:
-            self._forget(resource, key)
+        for key, (_, seen) in self.cache.versions(resource).items():
+            # What the watch showed after the list was read is newer than it.
+            if _within(key, scope) and key not in listed and not newer(seen, version):
+                self._forget(resource, key)
+        return len(listed)
 
     def _take_page(self, resource: Resource, page: JsonObject, listed: set[Key]) -> None:
         for obj in page.get("items") or ():
@@ -96,12 +118,7 @@ class Resync:
 
     async def compare(self) -> int:
         """One comparison of everything; number of corrections."""
-        found = 0
-        for resource in (MODELDEPLOYMENTS, *APPLIED, *OBSERVED):
-            for scope in self.scopes:
-                found += await self._compare_one(resource, scope)
-            metrics.objects.labels(resource.kind).set(len(self.cache.versions(resource)))
-        return found
+        return await self._everywhere(self._compare_one)
 
     async def _compare_one(self, resource: Resource, scope: str | None) -> int:
         version, items = await self.api.items(resource, scope, selector=selector(resource), accept=METADATA_LIST)

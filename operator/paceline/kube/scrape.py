@@ -7,6 +7,7 @@ request that was answered since the last visit proves more than a test request, 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ import aiohttp
 
 from paceline import metrics
 from paceline.decide.latency import Memory, Scrape, latency, read, remember
-from paceline.decide.observation import AnswerView, LatencyView, PodView
+from paceline.decide.observation import ANSWER_SECONDS, AnswerView, LatencyView, PodView
 from paceline.engines import EnginePlan
 from paceline.kube.answers import judge, question
 from paceline.kube.backoff import spread
@@ -23,7 +24,11 @@ from paceline.kube.resources import Key
 from paceline.settings import Probe, now
 from paceline.stats.histogram import Histogram
 
+log = logging.getLogger(__name__)
+
 _ANNOUNCE = timedelta(seconds=60)
+#: An answer counts until the third visit after it at the latest.
+_VISITS = 3.0
 _AT_ONCE = 32
 _MOST_BYTES = 4 * 1024 * 1024  # an engine is not trusted to end its page
 
@@ -87,10 +92,20 @@ class Visits:
         self._announced: dict[Key, datetime] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._session: aiohttp.ClientSession | None = None
+        self._stopped = False
+
+    def start(self) -> None:
+        """Visits may be made (the Lease is held)."""
+        self._stopped = False
 
     def sync(self, key: Key, plan: EnginePlan | None, revision: str, pods: Sequence[PodView]) -> None:
-        """Visit these pods of an owner from now on, and no others of it. The plan is that of the revision."""
-        worth = plan is not None and (plan.metrics is not None or plan.inference == "OpenAI")
+        """Visit these pods of an owner from now on, and no others of it.
+
+        The plan is that of the revision. None, where the spec cannot be carried out: visits go on as they were planned.
+        """
+        if self._stopped:
+            return  # a reconcile that was under way when the Lease was lost
+        worth = plan is None or plan.metrics is not None or plan.inference == "OpenAI"
         wanted = {pod.uid: pod for pod in pods if pod.ready and pod.ip and not pod.deleting} if worth else {}
         visits = self._visits.get(key, {})
         for uid in visits.keys() - wanted.keys():
@@ -117,7 +132,8 @@ class Visits:
         return latency(self._memory.get(key, {}))
 
     def stop(self) -> None:
-        """End all visits (the Lease is lost)."""
+        """End all visits and begin none (the Lease is lost)."""
+        self._stopped = True
         for visits in list(self._visits.values()):
             for uid in list(visits):
                 self._end(visits, uid)
@@ -137,7 +153,10 @@ class Visits:
     async def _go_on(self, visit: Visit) -> None:
         while True:
             async with self._slots:
-                await self._once(visit)
+                try:
+                    await self._once(visit)
+                except Exception:  # a bug of ours: the next visit may do better
+                    log.exception("a visit to pod %s failed in a way that it should not", visit.pod.name)
             await asyncio.sleep(spread(self._probe().interval_seconds, 0.1))
 
     async def _once(self, visit: Visit) -> None:
@@ -146,7 +165,10 @@ class Visits:
         if visit.plan.inference == "OpenAI":
             wrong = "" if used else await self._ask(visit)
             failures = (before.failures if before else 0) + 1 if wrong else 0
-            visit.answer = AnswerView(visit.pod.uid, self._wall(), ok=not wrong, message=wrong, failures=failures)
+            lasts = max(ANSWER_SECONDS, _VISITS * self._probe().interval_seconds)
+            visit.answer = AnswerView(
+                visit.pod.uid, self._wall(), ok=not wrong, message=wrong, failures=failures, lasts=lasts
+            )
         turned = visit.answer is not None and (before is None or not before.ok or not visit.answer.ok)
         if turned or self._figures_are_due(visit.key):
             self._changed(visit.key)

@@ -11,11 +11,11 @@ from paceline.api.modeldeployment import ModelDeployment
 from paceline.api.names import STATUS_MANAGER, child_name
 from paceline.api.profile import find_profile
 from paceline.api.reasons import event_type
-from paceline.decide.health import Assessment, assess, refused
+from paceline.decide.health import Assessment, assess, refused, unseen
 from paceline.decide.observation import DeploymentView, Observation, PodView
 from paceline.decide.status import refuse, summarise
 from paceline.engines import EngineImages, EnginePlan, plan
-from paceline.errors import PacelineError, Stalled, Transient, Waiting
+from paceline.errors import Conflict, Fenced, PacelineError, Stalled, Transient, Waiting
 from paceline.kube.apply import Applier
 from paceline.kube.cache import Cache, Owner
 from paceline.kube.client import APPLY, METADATA, Api
@@ -67,7 +67,11 @@ class ModelDeployments:
             wanted = want(owner.body, self._settings())
         except Stalled as error:
             return await self._refuse(key, owner, previous, error)
-        problem = wanted.problem or await self._apply(key, owner, wanted)
+        try:
+            problem = wanted.problem or await self._apply(key, owner, wanted)
+        except Transient as error:
+            await self._begin(key, owner, previous, error)
+            raise
         observation = self._observe(key, wanted)
         self._visits.sync(key, wanted.plan, observation.revision, observation.pods)
         at = now()
@@ -81,6 +85,12 @@ class ModelDeployments:
         assessment = refused(owner.generation, conditions_of(previous), problem)
         await self._say(key, owner, previous, refuse(owner.generation, assessment, previous, now()))
         return self._outcome(problem, assessment)
+
+    async def _begin(self, key: Key, owner: Owner, previous: JsonObject, error: Transient) -> None:
+        """Say at least that nothing is known, where a new object's children cannot be applied just now."""
+        if not previous.get("conditions") and not isinstance(error, (Conflict, Fenced)):
+            status = refuse(owner.generation, unseen(owner.generation, error), previous, now())
+            await self._say(key, owner, previous, status)
 
     async def _say(self, key: Key, owner: Owner, previous: JsonObject, status: JsonObject) -> None:
         """Write the status if it changed, tell the transitions, show the conditions."""

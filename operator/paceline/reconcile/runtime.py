@@ -29,15 +29,17 @@ from paceline.kube.scrape import Visits
 from paceline.reconcile.configuration import Configuration
 from paceline.reconcile.modeldeployment import ModelDeployments
 from paceline.reconcile.worker import beat, work
-from paceline.settings import OperatorSettings
+from paceline.settings import OperatorSettings, boottime
 
 log = logging.getLogger(__name__)
 
 _WORKERS = 16
 #: Changes of children come in bursts (a pod, its Deployment, its EndpointSlice): one look serves them all.
 _CHILD_DELAY_SECONDS = 0.2
-_FINISH_SECONDS = 2.0
+_FINISH_SECONDS = 1.0
 _WATCH_AGE_SECONDS = 5.0
+#: A cache filled longer ago is compared before it is acted on: a watch can be silent for a minute unnoticed.
+_FRESH_SECONDS = 5.0
 
 
 class Watching(Protocol):
@@ -174,13 +176,13 @@ class Operator:
         """Fill the cache, then at the beginning of each term of leading bring it up to date and look at every key."""
         await self._insist("the cache is not filled yet", self._resync.prime)
         self.health.ready = True
-        fresh = True
+        fresh_until = boottime() + _FRESH_SECONDS
         while True:
             await self._term.wait()
             self._term.clear()
-            if not fresh:
+            if boottime() > fresh_until:
                 await self._insist("the cache is not up to date yet", self._resync.compare)
-            fresh = False
+            fresh_until = 0.0
             if self.leader.leading:
                 self._deciding = True
                 self._look_at_all()
@@ -204,6 +206,7 @@ class Operator:
             await asyncio.sleep(_WATCH_AGE_SECONDS)
 
     def _gained(self) -> None:
+        self._visits.start()
         self._term.set()
 
     def _lost(self) -> None:

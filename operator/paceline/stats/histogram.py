@@ -25,14 +25,16 @@ class Histogram:
         """Read buckets as a page shows them, in any order.
 
         Returns:
-            None where they are no histogram: no infinite edge, an edge that is not a number, counts that fall or are
-            negative.
+            None where they are no histogram of times: no infinite edge, an edge that is negative or not a number,
+            counts that fall or are negative.
         """
         try:
             pairs = sorted((float(edge), float(count)) for edge, count in buckets)
         except ValueError:
             return None
-        if not pairs or pairs[-1][0] != math.inf or any(math.isnan(x) for pair in pairs for x in pair):
+        if any(math.isnan(x) for pair in pairs for x in pair):
+            return None
+        if not pairs or pairs[0][0] < 0 or pairs[-1][0] != math.inf:
             return None
         counts = tuple(count for _, count in pairs)
         if not math.isfinite(counts[-1]) or min(_within(counts)) < 0:
@@ -88,7 +90,7 @@ class Histogram:
         index = next(i for i, count in enumerate(self.counts) if count >= rank)
         if math.isinf(self.edges[index]):
             return self.edges[index - 1] if index else None
-        low = self.edges[index - 1] if index else min(0.0, self.edges[0])
+        low = self.edges[index - 1] if index else 0.0
         before = self.counts[index - 1] if index else 0.0
         inside = self.counts[index] - before
         if inside <= 0:

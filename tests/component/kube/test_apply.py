@@ -111,6 +111,25 @@ async def test_a_child_of_an_earlier_object_of_the_name_is_waited_for(world):
     assert await apply(applier, wanted, uid="uid-2") == 2
 
 
+async def test_children_of_an_earlier_object_that_are_gone_are_not_waited_for(world):
+    server, applier = world
+    await apply(applier, uid="uid-1")
+    for kind in ("Service", "ServiceAccount"):
+        server.remove(server.get(kind, "ml", "chat-1"))  # garbage collection, which nobody watches
+    wanted = [child(one["kind"], owner_uid="uid-2") for one in manifests()]
+    assert await apply(applier, wanted, uid="uid-2") == 2
+
+
+async def test_a_child_that_lost_its_label_is_still_ours_by_its_owner_reference(world):
+    server, applier = world
+    await apply(applier)
+    known = server.get("Service", "ml", "chat-1")
+    server.put({**known, "metadata": {**known["metadata"], "labels": {}}})
+    applier.cache.drop(SERVICES, KEY)  # as the watch does, which follows the label
+    assert await apply(applier) == 1
+    assert server.get("Service", "ml", "chat-1")["metadata"]["labels"]["paceline.dev/modeldeployment"] == "chat"
+
+
 async def test_a_child_that_is_being_deleted_is_waited_for(world):
     server, applier = world
     await apply(applier)

@@ -178,3 +178,27 @@ async def test_a_holder_that_cannot_renew_steps_down_by_itself(world):
 def test_an_empty_lease_is_free():
     record = Record.parse({"metadata": {"resourceVersion": "1"}}, 15)
     assert (record.holder, record.duration, record.transitions) == ("", 15, 0)
+
+
+async def test_a_renewal_that_comes_too_late_begins_a_new_term(world):
+    _, api = world
+    one = Candidate(api, "one")
+    await one.attempt()
+    one.clock.forward(11)  # writes were dropped since the deadline, so everything must be looked at again
+    assert await one.attempt()
+    assert one.diary == ["gained", "lost", "gained"]
+
+
+async def test_a_lease_counts_as_unchanged_only_from_when_it_was_read(world):
+    server, api = world
+    one, two = Candidate(api, "one"), Candidate(api, "two")
+    await one.attempt()
+    server.faults = [Fault(lambda call: not call.write, seconds=0.05)]
+    reading = asyncio.create_task(two.attempt())
+    await asyncio.sleep(0)
+    two.clock.forward(5)  # the answer takes five seconds
+    await reading
+    two.clock.forward(11)
+    assert not await two.attempt()
+    two.clock.forward(5)
+    assert await two.attempt()

@@ -143,3 +143,27 @@ async def test_without_namespaces_the_whole_cluster_is_compared(world):
     await everywhere.prime()
     assert len(everywhere.cache.versions(MODELDEPLOYMENTS)) == 2
     assert server.calls[-1].path.count("namespaces") == 0
+
+
+async def test_priming_keeps_what_the_watch_showed_after_the_list_was_read(world):
+    server, resync, _ = world
+    fresh = server.put(child("Pod", name="fresh"))
+    server.hidden.add(("v1", "pods", "ml", "fresh"))
+    fresh["metadata"]["resourceVersion"] = "999999"
+    resync._take(PODS, fresh)
+    await resync.prime()
+    assert Key("ml", "fresh") in resync.cache.children[PODS]
+
+
+async def test_a_namespace_that_may_not_be_read_does_not_keep_the_others_waiting(world):
+    server, resync, _ = world
+    both = Resync(resync.api, Cache(), ("gone", "ml"), lambda _: None)
+    server.faults = [Fault(lambda call: "/gone/" in call.path, status=403, message="forbidden", times=99)]
+    await both.prime()
+    assert both.primed.is_set()
+    assert OWNER in both.cache.owners
+    server.put(model("late"))
+    assert await both.compare() == 1
+    server.faults = []
+    server.put(model(namespace="gone"))
+    assert await both.compare() == 1

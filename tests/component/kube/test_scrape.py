@@ -191,6 +191,50 @@ async def test_an_engine_that_began_anew_is_measured_anew(engine, world):
     assert 0 < view.requests <= 40
 
 
+async def test_while_there_is_no_plan_visits_go_on_as_they_were_planned(engine, world):
+    visits, _, _ = world
+    visits.sync(KEY, plan(engine), "r1", [pod()])
+    await eventually(lambda: visits.answers(KEY))
+    visits.sync(KEY, None, "", [pod(), pod("new")])
+    assert list(visits._tasks) == ["uid-p"]
+    asked = len(engine.asked)
+    await eventually(lambda: len(engine.asked) > asked)
+
+
+async def test_without_the_lease_no_visit_begins(engine, world):
+    visits, _, _ = world
+    visits.stop()
+    visits.sync(KEY, plan(engine), "r1", [pod()])
+    assert visits._tasks == {}
+    visits.start()
+    visits.sync(KEY, plan(engine), "r1", [pod()])
+    await eventually(lambda: visits.answers(KEY))
+
+
+async def test_a_visit_that_fails_by_a_bug_of_ours_is_not_the_last_one(engine, world, monkeypatch):
+    visits, _, _ = world
+    calls = []
+
+    def broken(*arguments):
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise RuntimeError("a bug of ours")
+        return judge(*arguments)
+
+    monkeypatch.setattr("paceline.kube.scrape.judge", broken)
+    visits.sync(KEY, plan(engine), "r1", [pod()])
+    await eventually(lambda: visits.answers(KEY))
+
+
+async def test_an_answer_counts_until_the_third_visit_after_it(engine, world):
+    _, changed, clock = world
+    rare = Visits(changed.append, lambda: SimpleNamespace(interval_seconds=300, timeout_seconds=0.5), wall=clock)
+    rare.sync(KEY, plan(engine), "r1", [pod()])
+    (answer,) = await eventually(lambda: rare.answers(KEY))
+    assert answer.lasts == 900
+    await rare.close()
+
+
 @pytest.mark.parametrize(
     ("task", "status", "body", "wrong"),
     [
@@ -199,6 +243,7 @@ async def test_an_engine_that_began_anew_is_measured_anew(engine, world):
         ("Embed", 200, b'{"data": [{"embedding": []}]}', "empty embedding"),
         ("Generate", 200, b'{"choices": []}', "no OpenAI answer"),
         ("Generate", 200, b"<html>", "no OpenAI answer"),
+        ("Generate", 200, b"[" * 100_000, "no OpenAI answer"),
         ("Generate", 404, b'{"error": {"message": "no model chat"}}', "HTTP 404: no model chat"),
         ("Generate", 404, b'{"error": "odd"}', "HTTP 404"),
         ("Generate", 502, b"", "no explanation"),

@@ -15,6 +15,7 @@ from paceline.cli import operator as module
 from paceline.cli.console import CliError
 from paceline.errors import Stalled
 from tests.support.apiserver import FakeApiServer
+from tests.support.waiting import wait_until
 from tests.support.worlds import configuration, free_port
 
 
@@ -61,16 +62,20 @@ def test_it_runs_until_it_is_asked_to_end_and_gives_the_lease_back(tmp_path, con
     with served() as server:
         kubeconfig = server.kubeconfig(tmp_path)
 
+        holders = []
+
         def end_when_it_leads():
-            while not server.all("Lease"):
-                pass
-            assert server.all("Lease")[0]["spec"]["holderIdentity"] == "paceline-operator-abc"
-            os.kill(os.getpid(), signal.SIGTERM)
+            try:
+                lease = wait_until(lambda: server.all("Lease"), 10, "the Lease to be taken", every=0.01)[0]
+                holders.append(lease["spec"]["holderIdentity"])
+            finally:
+                os.kill(os.getpid(), signal.SIGTERM)
 
         ending = threading.Thread(target=end_when_it_leads)
         ending.start()
         run(config, kubeconfig)
         ending.join()
+        assert holders == ["paceline-operator-abc"]
         assert server.all("Lease")[0]["spec"]["holderIdentity"] == ""
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from paceline.errors import Conflict
+from paceline.errors import Conflict, Transient
 from paceline.kube import resync as resync_module
 from paceline.kube.cache import Cache, Owner
 from paceline.kube.events import Events
@@ -153,3 +153,14 @@ async def test_the_status_that_was_written_is_what_the_next_look_compares_with(w
     assert version == world.server.get("ModelDeployment", "ml", "chat")["metadata"]["resourceVersion"]
     await world.story.reconcile(KEY)
     assert isinstance(world.cache.owners[KEY], Owner)
+
+
+async def test_a_new_object_whose_children_cannot_be_applied_just_now_says_that_nothing_is_known(world):
+    world.server.faults = [Fault(lambda call: call.method == "PATCH", status=500, message="webhook is down")]
+    with pytest.raises(Transient):
+        await world.reconcile()
+    ready = condition(world.server, "Ready")
+    assert (ready["status"], ready["reason"]) == ("Unknown", "NotYetObserved")
+    assert "webhook is down" in ready["message"]
+    await world.reconcile()
+    assert condition(world.server, "Accepted")["status"] == "True"

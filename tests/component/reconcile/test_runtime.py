@@ -106,3 +106,15 @@ async def test_a_part_that_ends_by_itself_ends_the_process_with_its_error(server
     async with operator(server, tmp_path, watcher=Silent):
         pass
     assert "part heartbeat ended by itself" in caplog.text
+
+
+async def test_a_standby_that_looked_long_ago_looks_again_before_it_decides(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(runtime, "_FRESH_SECONDS", 0.0)
+    names = {"name": "paceline-operator", "namespace": "ml"}
+    held = {"holderIdentity": "other", "leaseDurationSeconds": 2}
+    server.put({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": names, "spec": held})
+    async with operator(server, tmp_path, watcher=Silent) as one:
+        assert one.health.ready
+        assert not one.leader.leading
+        server.put(model())  # no watch tells of it
+        await accepted(server)

@@ -283,8 +283,8 @@ class TestRollouts:
         found, _ = look(seen(pod(), revision="r3"))
         assert found["Ready"] == ("False", "RolloutInProgress")
 
-    def test_a_deployment_that_its_controller_has_not_seen_is_a_rollout(self):
-        found, _ = look(seen(pod(), deployment=deployment(generation=5)))
+    def test_a_new_template_that_the_controller_has_not_seen_is_a_rollout(self):
+        found, _ = look(seen(pod(revision="r1"), deployment=deployment(generation=5)))
         assert found["Ready"] == ("False", "RolloutInProgress")
 
     def test_a_change_of_replicas_alone_is_no_rollout(self):
@@ -293,9 +293,26 @@ class TestRollouts:
         assert found["Ready"] == ("True", "Answering")
         assert found["Progressing"] == ("False", "RolledOut")
 
-    def test_replicas_that_are_not_yet_applied_are_a_rollout(self):
-        found, _ = look(seen(pod()), models.model({"replicas": 2}))
-        assert found["Progressing"] == ("True", "RolloutInProgress")
+    @pytest.mark.parametrize("lag", [{}, {"generation": 5}])
+    def test_a_change_of_replicas_that_nobody_has_noticed_yet_is_no_rollout(self, lag):
+        found, _ = look(seen(pod(), deployment=deployment(**lag)), models.model({"replicas": 2}))
+        assert found["Ready"] == ("True", "Answering")
+        assert found["Progressing"] == ("False", "RolledOut")
+
+    @pytest.mark.parametrize(
+        ("trouble", "reason"),
+        [({"unschedulable": "0/3 nodes: insufficient nvidia.com/gpu"}, "NoCapacity"), ({"failed": "no"}, "PodRefused")],
+    )
+    def test_more_replicas_that_find_no_place_are_told_with_a_remedy_while_the_others_serve(self, trouble, reason):
+        growing = deployment(2, ready=1, available=1)
+        found, made = look(
+            seen(pod("a"), pod("b", ready=False, started=False, **trouble), deployment=growing),
+            models.model({"replicas": 2}),
+        )
+        assert found["Ready"] == found["Available"] == ("True", "Answering")
+        assert found["Progressing"] == ("False", reason)
+        for kind in ("Ready", "Progressing"):
+            assert made.condition(kind).message.endswith(reasons.BY_NAME[reason].remedy)
 
     def test_enough_available_replicas_end_a_rollout_even_if_kubernetes_has_not_said_so(self):
         found, _ = look(seen(pod(), deployment=deployment(progress_reason="ReplicaSetUpdated")))
