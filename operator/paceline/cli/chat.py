@@ -80,6 +80,8 @@ class Straight:
         try:
             with self._http.stream("POST", f"{self._url}/chat/completions", json=body) as answer:
                 yield answer
+        except (httpx.InvalidURL, UnicodeError) as error:
+            fail(f"{self._url} is no URL: {error}", "write it like http://host/v1", ExitCode.USAGE)
         except httpx.HTTPError as error:
             remedy = "check the URL; it ends in /v1 on most servers"
             fail(f"{self._url} did not answer: {str(error) or type(error).__name__}", remedy, ExitCode.UNREACHABLE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn
@@ -14,6 +15,9 @@ from paceline.cli.console import CliError, ExitCode, fail
 from paceline.cli.kubeconfig import Access, locate
 
 MODELDEPLOYMENTS = "/apis/paceline.dev/v1alpha1"
+
+KINDS = {"mdep", "modeldeployment", "modeldeployments"}
+_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 
 #: Selects the operator's pods, whatever their release is called.
 OPERATOR = "app.kubernetes.io/part-of=paceline,app.kubernetes.io/component=operator"
@@ -102,6 +106,23 @@ class Cluster:
         self._check(answer)
         data: dict[str, Any] = answer.json()
         return data
+
+    def delete(self, path: str, version: str) -> None:
+        """Delete an object, but only as it was read; one that is already gone is no error.
+
+        Args:
+            path: Path of the object.
+            version: Its metadata.resourceVersion.
+
+        Raises:
+            CliError: the server refuses, or the object has changed since; the message has its words.
+        """
+        with self._words():
+            answer = self._http.request(
+                "DELETE", path, json={"preconditions": {"resourceVersion": version}}, extensions=self._extensions
+            )
+        if answer.status_code != httpx.codes.NOT_FOUND:
+            self._check(answer)
 
     @contextmanager
     def stream(
@@ -206,11 +227,29 @@ def find_modeldeployment(cluster: Cluster, namespace: str, name: str) -> dict[st
 
 
 def bare_name(reference: str) -> str:
-    """The NAME of `mdep/NAME`, `modeldeployment/NAME` or `NAME`."""
+    """The NAME of `mdep/NAME`, `modeldeployment/NAME` or `NAME`.
+
+    Raises:
+        CliError: USAGE for another kind, or where NAME cannot be a name.
+    """
     kind, slash, name = reference.rpartition("/")
-    if slash and kind.lower().removesuffix(".paceline.dev") not in {"mdep", "modeldeployment", "modeldeployments"}:
-        fail(f"{kind!r} is not a kind that this command knows.", "write mdep/NAME, or the name alone", ExitCode.USAGE)
+    if slash:
+        check_kind(kind)
+    if not _NAME.fullmatch(name):
+        remedy = "write mdep/NAME; a name has lower-case letters, digits, dashes and dots"
+        fail(f"{reference!r} does not name a ModelDeployment.", remedy, ExitCode.USAGE)
     return name
+
+
+def is_kind(word: str) -> bool:
+    """Does `word` stand for the kind ModelDeployment?"""
+    return word.lower().removesuffix(".paceline.dev") in KINDS
+
+
+def check_kind(word: str) -> None:
+    """End the command where `word` is not the kind ModelDeployment."""
+    if not is_kind(word):
+        fail(f"{word!r} is not a kind that this command knows.", "write mdep/NAME, or the name alone", ExitCode.USAGE)
 
 
 def missing_crds(cluster: Cluster) -> NoReturn:

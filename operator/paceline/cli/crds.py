@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from paceline.api import crdgen
-from paceline.cli.console import hint, out
+from paceline.cli.console import fail, hint, out
 
 
 def crds(
@@ -20,7 +20,10 @@ def crds(
         out.print("---\n".join(text for _, text in files).rstrip(), markup=False)
         return
     folder = Path(output)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files:
-        (folder / name).write_text(text, encoding="utf-8")
-        hint(f"wrote {folder / name}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files:
+            (folder / name).write_text(text, encoding="utf-8")
+            hint(f"wrote {folder / name}")
+    except OSError as error:
+        fail(f"the folder {output} cannot be written to: {error.strerror}.", "name another one with --output")

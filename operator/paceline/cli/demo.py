@@ -24,7 +24,7 @@ from paceline.cli.get import row
 from paceline.cli.helm import Helm
 from paceline.cli.kubeconfig import is_usual, user_files
 from paceline.cli.steps import Progress, Steps
-from paceline.local import binaries, images
+from paceline.local import binaries, images, preflight
 from paceline.local import cluster as local
 
 NAMESPACE = "paceline-demo"
@@ -75,6 +75,7 @@ def checkout() -> Path:
 
 
 def _embedded(steps: Steps, name: str) -> tuple[str, str]:
+    preflight.require()  # before minutes of building
     with steps.step("building what the cluster needs (minutes, once for this machine)", moving=False) as progress:
         for tool in ("hyperkube", "etcd", "coredns", "pause", "helm"):
             binaries.ensure(tool)
@@ -90,7 +91,7 @@ def _embedded(steps: Steps, name: str) -> tuple[str, str]:
 
 
 def _install(steps: Steps, cluster: Cluster, kubeconfig: str, charts: Path, content: str) -> None:
-    helm = Helm(binaries.ensure("helm"), kubeconfig)
+    helm = Helm(binaries.ensure("helm"), kubeconfig, say=steps.note)
     with steps.step("making two namespaces") as progress:
         for namespace in (SYSTEM, NAMESPACE):
             cluster.apply(f"/api/v1/namespaces/{namespace}", restricted(namespace))

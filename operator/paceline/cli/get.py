@@ -12,7 +12,9 @@ from paceline.cli.cluster import (
     Cluster,
     ContextOption,
     bare_name,
+    check_kind,
     find_modeldeployment,
+    is_kind,
     missing_crds,
     modeldeployment_path,
 )
@@ -28,7 +30,6 @@ from paceline.cli.console import (
     working,
 )
 
-KINDS = {"mdep", "modeldeployment", "modeldeployments"}
 COLUMNS = ("NAME", "READY", "AVAILABLE", "REASON", "REPLICAS", "TTFT-P95", "TPOT-P95", "COST/H", "AGE")
 
 
@@ -41,7 +42,7 @@ def get(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """List ModelDeployments, or show one: readiness, reason, latency and cost."""
-    name = name or _name_of(kind)
+    name = _name_of(kind, name)
     cluster = Cluster.connect(context)
     where = "" if all_namespaces else namespace or cluster.namespace
     with working("reading"):
@@ -56,10 +57,12 @@ def get(
         print_table(columns, rows if all_namespaces else [cells[1:] for cells in rows])
 
 
-def _name_of(kind: str) -> str:
-    if kind.lower() in KINDS:
-        return ""
-    return bare_name(kind)
+def _name_of(kind: str, name: str) -> str:
+    """The name that both arguments ask for; empty for all objects."""
+    if name:
+        check_kind(kind)
+        return bare_name(name)
+    return "" if is_kind(kind) else bare_name(kind)
 
 
 def _objects(cluster: Cluster, namespace: str, name: str) -> list[dict[str, Any]]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,26 +153,35 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # noqa: BLE001 - the last resort: a user never sees a traceback
+        path = write_details(arguments)
+        where = f"the details are in {path}; please report them" if path else "no file could be written; report this"
         print_error(
             f"paceline met an error that it does not know ({type(error).__name__}: {error}).",
-            f"the details are in {write_details(arguments)}; please report them with the command you ran",
+            f"{where} with the command you ran",
         )
         return ExitCode.FAILED
     return ExitCode.OK
 
 
-def write_details(arguments: Sequence[str]) -> Path:
-    """Write the traceback being handled to the user's state folder.
+def write_details(arguments: Sequence[str]) -> Path | None:
+    """Write the traceback being handled to the user's state folder, or else to the folder for temporary files.
 
     Returns:
-        The file, readable by its owner only.
+        The file, readable by its owner only; None where neither folder can be written to.
     """
+    text = f"paceline {' '.join(arguments)}\npython {sys.version}\n\n{traceback.format_exc()}"
+    for folder in (_errors_folder, tempfile.gettempdir):
+        with suppress(OSError, RuntimeError):
+            handle, name = tempfile.mkstemp(".txt", time.strftime("%Y%m%dT%H%M%S-"), folder())
+            with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(text)
+            return Path(name)
+    return None
+
+
+def _errors_folder() -> str:
+    """The folder for tracebacks; RuntimeError where this user has no home."""
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     folder = state / "paceline" / "errors"
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt"
-    path.touch(mode=0o600)
-    path.write_text(
-        f"paceline {' '.join(arguments)}\npython {sys.version}\n\n{traceback.format_exc()}", encoding="utf-8"
-    )
-    return path
+    return str(folder)

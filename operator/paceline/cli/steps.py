@@ -68,6 +68,10 @@ class Steps:
             raise
         self._line("✔", "green", progress.done, self.clock() - began)
 
+    def note(self, text: str) -> None:
+        """Print a remark above the line of the step that runs."""
+        self.console.print(Text(text, style="dim"))
+
     def _line(self, mark: str, style: str, text: str, seconds: float) -> None:
         self.console.print(Text.assemble((f"{mark} ", style), (f"{seconds:6.1f} s  ", "dim"), text))
 

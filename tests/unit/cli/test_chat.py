@@ -155,3 +155,10 @@ def test_a_url_that_does_not_answer_is_unreachable(paceline: Run) -> None:
     code, _, err = paceline("chat", "gpt", "-m", "hi", "--url", "http://127.0.0.1:1/v1")
     assert code == ExitCode.UNREACHABLE
     assert "http://127.0.0.1:1/v1 did not answer" in err
+
+
+@pytest.mark.parametrize("url", ["http://[::1/v1", "http://a..b/v1"])
+def test_what_is_no_url_is_wrong_usage(url: str, paceline: Run) -> None:
+    code, _, err = paceline("chat", "gpt", "-m", "hi", "--url", url)
+    assert code == ExitCode.USAGE
+    assert f"{url} is no URL" in err

@@ -39,7 +39,16 @@ def test_get_of_all_namespaces_begins_with_the_namespace(api: FakeApi, paceline:
     assert out.splitlines()[1].split()[:2] == ["models", "hello"]
 
 
-@pytest.mark.parametrize("arguments", [("mdep", "hello"), ("mdep/hello",), ("hello",), ("modeldeployments", "hello")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("mdep", "hello"),
+        ("mdep/hello",),
+        ("hello",),
+        ("modeldeployments", "hello"),
+        ("modeldeployments.paceline.dev", "hello"),
+    ],
+)
 def test_get_takes_a_name_in_the_forms_of_kubectl(arguments: tuple[str, ...], api: FakeApi, paceline: Run) -> None:
     api.put(f"{MODELS}/hello", model())
     code, out, _ = paceline("get", *arguments)
@@ -85,6 +94,36 @@ def test_wrong_usage_has_its_own_code(api: FakeApi, paceline: Run) -> None:
     code, _, err = paceline("get", "mdep", "x", "-A")
     assert code == ExitCode.USAGE
     assert "exclude each other" in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("explain", "mdep/"),
+        ("logs", "mdep/"),
+        ("chat", "mdep/"),
+        ("get", "mdep/"),
+        ("get", "mdep", "mdep/"),
+        ("get", ""),
+        ("explain", "Hello"),
+        ("logs", "hello?watch=true"),
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_a_name_is_refused_before_anything_is_asked(
+    arguments: tuple[str, ...], api: FakeApi, paceline: Run
+) -> None:
+    api.items(MODELS, model())
+    code, out, err = paceline(*arguments)
+    assert (code, out, api.requests) == (ExitCode.USAGE, "", [])
+    assert f"{arguments[-1]!r} does not name a ModelDeployment." in err
+
+
+def test_get_refuses_another_kind_than_its_own(api: FakeApi, paceline: Run) -> None:
+    api.put(f"{MODELS}/hello", model())
+    code, out, err = paceline("get", "deployments", "hello")
+    assert (code, out) == (ExitCode.USAGE, "")
+    assert "'deployments' is not a kind that this command knows." in err
 
 
 def test_a_cluster_that_is_not_there_is_unreachable(api: FakeApi, paceline: Run) -> None:
@@ -230,6 +269,14 @@ def test_crds_are_written_as_one_file_per_kind(paceline: Run, tmp_path: Path) ->
     code, out, _ = paceline("crds", "--output", str(tmp_path / "crds"))
     assert (code, out) == (0, "")
     assert [path.name for path in (tmp_path / "crds").iterdir()] == ["modeldeployments.paceline.dev.yaml"]
+
+
+@pytest.mark.parametrize(("folder", "words"), [("file", "File exists"), ("file/crds", "Not a directory")])
+def test_crds_that_cannot_be_written_say_why(folder: str, words: str, paceline: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, _, err = paceline("crds", "--output", str(tmp_path / folder))
+    assert code == ExitCode.FAILED
+    assert f"the folder {tmp_path / folder} cannot be written to: {words}." in err
 
 
 def test_finding_fails_in_words_that_a_script_can_read(api: FakeApi) -> None:

@@ -100,3 +100,10 @@ def test_a_step_on_a_terminal_moves_and_tells_what_it_is_at() -> None:
     with steps.step("making tea") as progress:
         progress.now("boiling")
     assert "making tea" in text(steps.console)
+
+
+def test_a_remark_stays_above_the_line_of_its_step() -> None:
+    steps = clock(0.0, 0.0, 2.5)
+    with steps.step("making tea"):
+        steps.note("the kettle leaks")
+    assert text(steps.console) == "… making tea\nthe kettle leaks\n✔    2.5 s  making tea\n"

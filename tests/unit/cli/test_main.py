@@ -123,6 +123,53 @@ def test_an_unknown_error_becomes_one_sentence_and_a_private_file(
     assert "RuntimeError: boom" in text
 
 
+def no_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+
+
+def no_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def missing() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr(main.Path, "home", missing)
+
+
+@pytest.mark.parametrize("lacking", [no_folder, no_home])
+def test_an_unknown_error_is_told_also_where_its_details_cannot_be_kept(
+    lacking: Callable[[pytest.MonkeyPatch, Path], None],
+    paceline: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    lacking(monkeypatch, tmp_path)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(main.tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(main, "load", _raising(ValueError("boom")))
+    code, _, err = paceline("get")
+    (details,) = temporary.iterdir()
+    assert code == ExitCode.FAILED
+    assert f"the details are in {details}" in err
+    assert details.stat().st_mode & 0o077 == 0
+    monkeypatch.setattr(main.tempfile, "tempdir", str(tmp_path / "nowhere"))
+    code, _, err = paceline("get")
+    assert code == ExitCode.FAILED
+    assert "does not know (ValueError: boom)" in err
+    assert "no file could be written; report this with the command you ran" in err
+
+
+def test_the_details_hold_also_arguments_that_are_no_text(
+    paceline: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(main, "load", _raising(ValueError("boom")))
+    assert paceline("get", "\udcff")[0] == ExitCode.FAILED
+    (details,) = (tmp_path / "paceline" / "errors").iterdir()
+    assert details.read_text().startswith("paceline get \\udcff\n")
+
+
 def test_fail_carries_message_remedy_and_code(paceline: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(name: str, entry: main.Entry) -> None:
         fail("replicas is -1.", "use 0 or more", ExitCode.NOT_READY)
