@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup lock demo test lint unit component integration e2e scan bench golden crds charts docs images verify accept clean
 
-VENV ?= .venv
+export VENV ?= .venv
 PY := $(VENV)/bin/python
 PYTEST := $(PY) -m pytest
 COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras
@@ -48,7 +48,9 @@ bench: setup ## every benchmark in its short form, one JSON line each
 	@$(PY) -m tests.bench
 
 golden: setup ## rewrite and prune the golden files; review the difference
-	@GOLDEN=write $(PYTEST) -q tests/unit tests/golden tests/charts tests/conventions
+	@$(PY) -m paceline local binaries && $(PY) -m paceline local images
+	@GOLDEN=write $(PYTEST) -q tests/unit tests/golden tests/charts tests/conventions \
+	  tests/component/enginesim/test_life.py tests/integration/test_rbac.py
 
 crds: setup ## write crds/ from the models
 	@$(PY) -m paceline crds --output crds
@@ -59,17 +61,18 @@ charts: crds ## copy the CRDs into their chart and write the values reference
 docs: setup ## build the documentation, warnings are errors
 	@$(PY) -m sphinx -W --keep-going -q -b html docs docs/_build/html && echo docs/_build/html/index.html
 
-images: setup ## build the container images (Docker or buildah)
+images: setup ## build the container image without Docker (with Docker: deploy/kind/README.md)
 	@$(PY) -m paceline local images
 
 verify: setup ## regenerate everything that is checked in and fail on a difference
 	@$(MAKE) --no-print-directory crds charts golden
 	@$(PY) docs/generate.py
-	@git diff --exit-code --stat
+	@git status --porcelain | (! grep .)
 
 accept: setup ## make accept NAME=<work order> [POINT=n]: the "Done when" points at full size, resumable
 	@$(PY) -m tests.acceptance $(NAME) $(POINT)
 
 clean: ## remove the local clusters, the virtual environment and build outputs
-	@if [ -x $(PY) ]; then $(PY) -m paceline local down --all; fi
+	@if [ -x $(PY) ]; then $(PY) -m paceline local down --all; \
+	elif [ -d /run/paceline ]; then echo "local clusters are left: make setup clean removes them" >&2; exit 1; fi
 	@rm -rf $(VENV) build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.*

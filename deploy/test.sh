@@ -3,7 +3,7 @@
 # Usage: deploy/test.sh all | lint | unit | component | integration | e2e | scan
 set -u
 cd "$(dirname "$0")/.."
-bin=$PWD/.venv/bin
+bin=$(realpath "${VENV:-.venv}")/bin
 export PATH=$bin:$PATH
 failed=()
 timings=()

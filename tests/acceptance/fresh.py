@@ -24,10 +24,10 @@ def main() -> int:
     home = Path(tempfile.mkdtemp(prefix="paceline-fresh-"))
     environment = dict(os.environ)
     environment.pop("VIRTUAL_ENV", None)
+    environment["XDG_STATE_HOME"] = str(home / "state")
     if not warm:
         environment |= {
             "XDG_CACHE_HOME": str(home / "cache"),
-            "XDG_STATE_HOME": str(home / "state"),
             "GOCACHE": str(home / "go-build"),
             "GOMODCACHE": str(home / "go-mod"),
             "GOFLAGS": "-modcacherw",
