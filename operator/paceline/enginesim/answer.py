@@ -48,11 +48,19 @@ class Talk:
         a, b = self._before
         token = self._language.draw(a, b, self._rng, self._temperature)
         if token == EOS and self._shortest >= 0:
-            token = self._language.draw(BOS, BOS, self._rng, 1.0)
+            token = self._paragraph()
             self._before = (BOS, token)
         else:
             self._before = (b, token)
         return token
+
+    def _paragraph(self) -> int:
+        """Return the first word of a paragraph; the likeliest where the draw wants to end again and again."""
+        for _ in range(8):
+            token = self._language.draw(BOS, BOS, self._rng, 1.0)
+            if token != EOS:
+                return token
+        return self._language.draw(BOS, BOS, self._rng, 0.0)
 
 
 class Script:
@@ -106,6 +114,7 @@ class Answer(Sequence):
         ids: Tokens so far, EOS included.
         reason: "stop", "length", "tool_calls" or "abort"; empty while it runs.
         began: Real arrival (the loop's clock, seconds).
+        received: When its request had been read to the end; the engine sees it from then on.
         first: Real time of the first token; 0 before.
         last: Real time of the last token so far.
         silent: Counts no generated tokens (embeddings compute a prompt only).
@@ -126,6 +135,7 @@ class Answer(Sequence):
         "index",
         "last",
         "reason",
+        "received",
         "silent",
     )
 
@@ -147,7 +157,7 @@ class Answer(Sequence):
         self.index = index
         self.ids: list[int] = []
         self.reason = ""
-        self.began = began
+        self.began = self.received = began
         self.first = 0.0
         self.last = 0.0
         self.silent = False

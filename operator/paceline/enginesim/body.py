@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TypeVar
 
@@ -9,6 +10,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from paceline.enginesim.errors import ApiError, invalid
+from paceline.enginesim.keys import RECEIVED
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -20,6 +22,7 @@ async def read(request: web.Request, model: type[Model]) -> Model:
         ApiError: It is not JSON, not an object, or a field is wrong.
     """
     raw = await request.read()
+    request[RECEIVED] = asyncio.get_running_loop().time()
     try:
         document = json.loads(raw)
     except (ValueError, RecursionError) as error:
@@ -29,7 +32,7 @@ async def read(request: web.Request, model: type[Model]) -> Model:
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        raise invalid(error) from None
+        raise invalid(error, document) from None
 
 
 def answer(document: object) -> web.Response:

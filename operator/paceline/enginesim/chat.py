@@ -11,7 +11,7 @@ from paceline.enginesim import body, generation, jsonmode, prompts, tools
 from paceline.enginesim.answer import Answer, Script, Source, Talk
 from paceline.enginesim.dialect import ChatDialect, ToolDialect
 from paceline.enginesim.keys import BEGAN, REQUEST_ID
-from paceline.enginesim.logprobs import Scorer
+from paceline.enginesim.logprobs import Scorer, slices
 from paceline.enginesim.outlet import Collector
 from paceline.enginesim.requests import ChatRequest, Tool
 from paceline.enginesim.service import SERVICE
@@ -46,17 +46,18 @@ async def create(request: web.Request) -> web.StreamResponse:
         )
 
     def score(answer: Answer, token: int) -> dict[str, Any]:
-        return {"content": scorer.chat([token], answer.ids[:-1])}
+        return {"content": scorer.chat([token], answer.ids[-3:-1])}
 
-    def compose(answers: list[Answer], texts: Collector) -> dict[str, Any]:
+    async def compose(answers: list[Answer], texts: Collector) -> dict[str, Any]:
         document: dict[str, Any] = {
             **dialect.envelope,
             "object": "chat.completion",
-            "choices": [_choice(asked, scorer, call, answer, texts.of(answer)) for answer in answers],
+            "choices": [await _choice(asked, scorer, call, answer, texts.of(answer)) for answer in answers],
         }
         if asked.prompt_logprobs is not None:
             top = Scorer(service.tokenizer, service.language, asked.prompt_logprobs)
-            document["prompt_logprobs"] = top.prompt(prompt)
+            entries = [entry async for piece in slices(prompt) for entry in top.prompt(*piece)]
+            document["prompt_logprobs"] = entries
         return document
 
     job = generation.Job(
@@ -83,7 +84,7 @@ def _scripted(asked: ChatRequest, tool: Tool | None, rng: Random) -> str | None:
     return jsonmode.script(asked.response_format, rng)
 
 
-def _choice(
+async def _choice(
     asked: ChatRequest, scorer: Scorer, call: dict[str, Any] | None, answer: Answer, text: str
 ) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
@@ -93,9 +94,10 @@ def _choice(
         message |= {"content": None, "tool_calls": [{**call, "type": "function", "function": function}]}
         reason = "tool_calls" if reason == "stop" else reason
     ids = [token for token in answer.ids if token != EOS]
+    content = [entry async for piece in slices(ids) for entry in scorer.chat(*piece)] if asked.logprobs else None
     return {
         "index": answer.index,
         "message": message,
-        "logprobs": {"content": scorer.chat(ids)} if asked.logprobs else None,
+        "logprobs": {"content": content} if asked.logprobs else None,
         "finish_reason": reason,
     }

@@ -12,7 +12,7 @@ from paceline.enginesim.answer import Answer, Script, Source, Talk
 from paceline.enginesim.dialect import CompletionDialect
 from paceline.enginesim.errors import ApiError
 from paceline.enginesim.keys import BEGAN, REQUEST_ID
-from paceline.enginesim.logprobs import Scorer
+from paceline.enginesim.logprobs import Scorer, slices
 from paceline.enginesim.outlet import Collector
 from paceline.enginesim.requests import CompletionRequest
 from paceline.enginesim.service import SERVICE, Service
@@ -69,12 +69,17 @@ class _Echo:
         self._prompt_scorer = Scorer(service.tokenizer, service.language, asked.prompt_logprobs or 0)
         self._asked = asked
         self._found = found
+        self._offsets: dict[int, int] = {}
 
     def score(self, answer: Answer, token: int) -> dict[str, Any]:
         """Return the log probabilities of one more token of a stream."""
-        return self._scorer.legacy([token], [*self._prompt(answer), *answer.ids[:-1]])
+        offset = self._offsets.get(answer.index, 0)
+        before = [*self._prompt(answer)[-2:], *answer.ids[-3:-1]]
+        scored = self._scorer.legacy([token], before, offset)
+        self._offsets[answer.index] = offset + len(scored["tokens"][0])
+        return scored
 
-    def choice(self, answer: Answer, text: str) -> dict[str, Any]:
+    async def choice(self, answer: Answer, text: str) -> dict[str, Any]:
         """Return the choice of a whole answer."""
         asked, prompt = self._asked, self._prompt(answer)
         ids = [token for token in answer.ids if token != EOS]
@@ -84,11 +89,12 @@ class _Echo:
         if asked.echo:
             choice["text"] = self._tokenizer.decode(prompt) + text
         if asked.logprobs is not None and asked.echo:
-            choice["logprobs"] = self._scorer.legacy([*prompt, *ids])
+            choice["logprobs"] = await self._scorer.legacy_whole([*prompt, *ids])
         elif asked.logprobs is not None:
-            choice["logprobs"] = self._scorer.legacy(ids, prompt)
+            choice["logprobs"] = await self._scorer.legacy_whole(ids, prompt)
         if asked.prompt_logprobs is not None:
-            choice["prompt_logprobs"] = self._prompt_scorer.prompt(prompt)
+            scorer = self._prompt_scorer
+            choice["prompt_logprobs"] = [entry async for piece in slices(prompt) for entry in scorer.prompt(*piece)]
         choice["finish_reason"] = answer.reason
         return choice
 
@@ -96,5 +102,5 @@ class _Echo:
         return self._found[answer.index // self._asked.n]
 
 
-def _compose(dialect: CompletionDialect, echo: _Echo, answers: list[Answer], texts: Collector) -> dict[str, Any]:
-    return {**dialect.envelope, "choices": [echo.choice(answer, texts.of(answer)) for answer in answers]}
+async def _compose(dialect: CompletionDialect, echo: _Echo, answers: list[Answer], texts: Collector) -> dict[str, Any]:
+    return {**dialect.envelope, "choices": [await echo.choice(answer, texts.of(answer)) for answer in answers]}

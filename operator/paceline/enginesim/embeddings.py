@@ -13,7 +13,7 @@ from aiohttp import web
 
 from paceline.enginesim import body, prompts
 from paceline.enginesim.answer import Answer, Script
-from paceline.enginesim.keys import BEGAN, REQUEST_ID
+from paceline.enginesim.keys import BEGAN, RECEIVED, REQUEST_ID
 from paceline.enginesim.outlet import Collector
 from paceline.enginesim.requests import EmbeddingRequest
 from paceline.enginesim.service import SERVICE
@@ -43,12 +43,12 @@ async def create(request: web.Request) -> web.Response:
     collector = Collector(len(found), service.tokenizer)
     answers = []
     for index, ids in enumerate(found):
-        service.check_prompt(ids, 1, "input")
+        service.check_prompt(ids, 0, "input")
         answer = Answer(
             request[REQUEST_ID],
             index=index,
             prompt=len(ids),
-            longest=1,
+            longest=0,
             prefix=chain_hashes(ids, service.config.calibration.limits.block_size),
             source=Script([], service.tokenizer),
             sink=collector,
@@ -59,7 +59,7 @@ async def create(request: web.Request) -> web.Response:
         answer.silent = True
         answers.append(answer)
     try:
-        service.start(answers)
+        service.start(answers, request[RECEIVED])
         await collector.wait()
     finally:
         service.drop(answers)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from reprlib import Repr
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 _TYPES = {
     400: "BadRequestError",
@@ -14,6 +16,9 @@ _TYPES = {
     500: "InternalServerError",
     503: "ServiceUnavailableError",
 }
+
+_SHORT = Repr()
+_SHORT.maxstring = 80
 
 
 class ApiError(Exception):
@@ -41,13 +46,34 @@ class ApiError(Exception):
         return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.status}}
 
 
-def invalid(error: ValidationError) -> ApiError:
-    """Return a 400 that names the first wrong field, its value and what would be right."""
-    first = error.errors(include_url=False)[0]
-    path = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "missing":
-        return ApiError(400, f"{path} is missing: {first['msg'].lower()}", param=path)
-    value = repr(first["input"])
-    shown = value if len(value) <= 80 else f"{value[:77]}..."
-    words = first["msg"].removeprefix("Value error, ")
-    return ApiError(400, f"{path or 'request'} is {shown}: {words[:1].lower()}{words[1:]}", param=path or None)
+def invalid(error: ValidationError, document: dict[str, Any]) -> ApiError:
+    """Return a 400 that names the first wrong field of a document, its value and what would be right.
+
+    Where a field may be one of several things, the error that lies deepest counts: it is about what was meant.
+    """
+    found = [(_path(one, document), one) for one in error.errors(include_url=False)]
+    top = found[0][0]
+    place, worst = max((pair for pair in found if pair[0][: len(top)] == top), key=lambda pair: len(pair[0]))
+    path, words = ".".join(place), worst["msg"]
+    if worst["type"] == "misfit":
+        return ApiError(400, words, param=path)
+    if worst["type"] == "missing":
+        return ApiError(400, f"{path} is missing: {words.lower()}", param=path)
+    return ApiError(400, f"{path} is {_SHORT.repr(worst['input'])}: {words[:1].lower()}{words[1:]}", param=path)
+
+
+def _path(error: ErrorDetails, document: Any) -> list[str]:
+    """Return where an error stands in the document, without what pydantic adds, such as the type it tried."""
+    parts, last = list(error["loc"]), []
+    if error["type"] == "missing":
+        last = [str(parts.pop())]
+    elif error["type"] == "misfit":
+        last = [error["ctx"]["field"]]
+    path = []
+    for part in parts:
+        try:
+            document = document[part]
+        except (LookupError, TypeError):
+            continue
+        path.append(str(part))
+    return path + last

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -13,6 +14,7 @@ from aiohttp import web
 from paceline.enginesim import body
 from paceline.enginesim.answer import Answer, Sink, Source
 from paceline.enginesim.dialect import Dialect, usage
+from paceline.enginesim.keys import RECEIVED
 from paceline.enginesim.outlet import Collector, Score, Stream
 from paceline.enginesim.requests import Generate
 from paceline.enginesim.service import Service
@@ -22,7 +24,7 @@ from paceline.sim.blocks import chain_hashes
 #: Makes the source of one answer: index among the choices, its random numbers, its longest length.
 MakeSource = Callable[[int, Random, int], Source]
 #: Makes the final document from the answers and their texts.
-Compose = Callable[[list[Answer], Collector], dict[str, Any]]
+Compose = Callable[[list[Answer], Collector], Awaitable[dict[str, Any]]]
 
 
 @dataclass(slots=True)
@@ -70,18 +72,18 @@ def now() -> int:
 
 async def run(request: web.Request, service: Service, job: Job) -> web.StreamResponse:
     """Answer a job, streamed if it asks for that."""
-    return await (_stream(request, service, job) if job.asked.stream else _whole(service, job))
+    return await (_stream(request, service, job) if job.asked.stream else _whole(request, service, job))
 
 
-async def _whole(service: Service, job: Job) -> web.Response:
+async def _whole(request: web.Request, service: Service, job: Job) -> web.Response:
     collector = Collector(job.count, service.tokenizer)
-    answers = _answers(service, job, collector)
+    answers = await _answers(service, job, collector)
     try:
-        service.start(answers)
+        service.start(answers, request[RECEIVED])
         await collector.wait()
     finally:
         service.drop(answers)
-    document = job.compose(answers, collector)
+    document = await job.compose(answers, collector)
     document["usage"] = total_usage(job, answers)
     return body.answer(document)
 
@@ -97,10 +99,10 @@ async def _stream(request: web.Request, service: Service, job: Job) -> web.Strea
         usage_always=job.asked.usage_always,
         reasons=job.reasons,
     )
-    answers = _answers(service, job, outlet)
+    answers = await _answers(service, job, outlet)
     try:
         await events.open()
-        service.start(answers)
+        service.start(answers, request[RECEIVED])
         await outlet.wait()
     finally:
         service.drop(answers)
@@ -112,8 +114,9 @@ async def _stream(request: web.Request, service: Service, job: Job) -> web.Strea
     return events.response
 
 
-def _answers(service: Service, job: Job, sink: Sink) -> list[Answer]:
-    asked, answers = job.asked, []
+async def _answers(service: Service, job: Job, sink: Sink) -> list[Answer]:
+    asked = job.asked
+    answers: list[Answer] = []
     block = service.config.calibration.limits.block_size
     for place, prompt in enumerate(job.prompts):
         prefix = chain_hashes(prompt, block)
@@ -122,6 +125,8 @@ def _answers(service: Service, job: Job, sink: Sink) -> list[Answer]:
         for choice in range(asked.n):
             index = place * asked.n + choice
             longest = job.longest[place]
+            if answers:
+                await asyncio.sleep(0)  # a source may be long work, such as an instance of a large schema
             answers.append(
                 Answer(
                     job.truth_id,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from random import Random
 from typing import Any
 
 import jsonschema
+from referencing import Registry
+from referencing.exceptions import Unresolvable
 
 from paceline.enginesim.errors import ApiError
 from paceline.enginesim.requests import ResponseFormat
@@ -26,6 +29,13 @@ _FORMATS = {
 }
 _DEEP = 6  # below this only what the schema demands is written, so that recursive schemas end
 _HOPELESS = 40
+_ROOM = 40_000  # characters of an answer
+_VALUE = 40  # characters that each value counts as, at least
+_LONGEST_REASON = 200
+#: A reference was followed to something that is no schema, or to a part of the document that nobody checked.
+_NO_SCHEMA = (LookupError, TypeError, AttributeError, jsonschema.exceptions.UnknownType, re.error)
+#: What schemas lead to that cannot be met: numbers out of range, too many levels, references to nowhere.
+_FAILURES = (jsonschema.ValidationError, ValueError, ArithmeticError, RecursionError, Unresolvable)
 
 
 class NoInstanceError(ValueError):
@@ -54,15 +64,23 @@ def instance(schema: dict[str, Any] | bool, rng: Random, field: str) -> str:
     try:
         jsonschema.Draft202012Validator.check_schema(schema)
         value = Maker(schema, rng).make(schema, 0)
-        jsonschema.Draft202012Validator(schema).validate(value)
+        # An empty registry fetches nothing: a $ref may be any URL.
+        jsonschema.Draft202012Validator(schema, registry=Registry()).validate(value)
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except jsonschema.SchemaError as error:
-        raise ApiError(400, f"{field} is not a JSON schema: {error.message}", param=field) from None
-    except (jsonschema.ValidationError, NoInstanceError) as error:
-        text = error.message if isinstance(error, jsonschema.ValidationError) else str(error)
+        raise ApiError(400, f"{field} is not a JSON schema: {_why(error)}", param=field) from None
+    except (*_FAILURES, *_NO_SCHEMA) as error:
+        text = _why(error)
         raise ApiError(
             400, f"{field} asks for more than this engine can make ({text}): simplify it", param=field
         ) from None
-    return json.dumps(value, ensure_ascii=False)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, _NO_SCHEMA):
+        return "a $ref points to no schema"
+    text = str(error.message if isinstance(error, jsonschema.ValidationError | jsonschema.SchemaError) else error)
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}..."
 
 
 class Maker:
@@ -71,13 +89,15 @@ class Maker:
     def __init__(self, root: dict[str, Any] | bool, rng: Random) -> None:
         self._root = root
         self._rng = rng
+        self._room = _ROOM
 
     def make(self, schema: dict[str, Any] | bool, depth: int) -> Any:
         """Return a value for a schema at a depth.
 
         Raises:
-            NoInstanceError: The schema needs itself, allows nothing, or points nowhere.
+            NoInstanceError: The schema needs itself, allows nothing, points nowhere, or wants too much.
         """
+        self._spend(_VALUE)
         if depth > _HOPELESS:
             raise NoInstanceError("the schema needs itself without end")
         if isinstance(schema, bool):
@@ -87,7 +107,7 @@ class Maker:
         if "$ref" in schema:
             return self.make(self._resolve(str(schema["$ref"])), depth + 1)
         if "const" in schema or "enum" in schema:
-            return self._rng.choice(schema.get("enum", [schema.get("const")]))
+            return self._one_of(schema.get("enum", [schema.get("const")]))
         for key in ("anyOf", "oneOf"):
             if key in schema:
                 rest = {name: value for name, value in schema.items() if name != key}
@@ -100,6 +120,18 @@ class Maker:
                 merged = _merge(merged, self._flat(part))
             return self.make(merged, depth + 1)
         return self._typed(schema, depth)
+
+    def _one_of(self, values: list[Any]) -> Any:
+        if not values:
+            raise NoInstanceError("an enum is empty")
+        value = self._rng.choice(values)
+        self._spend(len(json.dumps(value)))
+        return value
+
+    def _spend(self, characters: int) -> None:
+        self._room -= characters
+        if self._room < 0:
+            raise NoInstanceError(f"the answer would be longer than {_ROOM} characters")
 
     def _typed(self, schema: dict[str, Any], depth: int) -> Any:
         kind = schema.get("type", "object" if "properties" in schema or "required" in schema else "string")
@@ -122,14 +154,15 @@ class Maker:
         wanted += [name for name in required if name not in properties]
         extra = schema.get("additionalProperties", True)
         made = {name: self.make(properties.get(name, extra), depth + 1) for name in wanted}
-        for number in range(schema.get("minProperties", 0) - len(made)):
+        for number in range(_count(schema, "minProperties", 0) - len(made)):
             made[f"field{number}"] = self.make(extra, depth + 1)
+        self._spend(sum(map(len, made)))
         return made
 
     def _array(self, schema: dict[str, Any], depth: int) -> list[Any]:
         first = schema.get("prefixItems", [])
-        least = schema.get("minItems", 0)
-        most = schema.get("maxItems", max(least, len(first), 2))
+        least = _count(schema, "minItems", 0)
+        most = _count(schema, "maxItems", max(least, len(first), 2))
         count = max(least, len(first), 0 if depth >= _DEEP else min(most, 2))
         made: list[Any] = []
         for index in range(min(count, most)):
@@ -163,7 +196,9 @@ class Maker:
         if schema.get("format") in _FORMATS:
             return _FORMATS[schema["format"]]
         text = " ".join(self._rng.choices(_WORDS, k=3))
-        least, most = schema.get("minLength", 0), schema.get("maxLength", max(schema.get("minLength", 0), len(text)))
+        least = _count(schema, "minLength", 0)
+        most = _count(schema, "maxLength", max(least, len(text)))
+        self._spend(least)
         return text.ljust(least, "a")[:most]
 
     def _resolve(self, reference: str) -> dict[str, Any] | bool:
@@ -183,6 +218,11 @@ class Maker:
         if isinstance(schema, dict) and "$ref" in schema:
             return self._resolve(str(schema["$ref"]))
         return schema
+
+
+def _count(schema: dict[str, Any], key: str, default: int) -> int:
+    """Return a number of things; JSON schema allows 2.0 for 2."""
+    return int(schema.get(key, default))
 
 
 def _simplest(options: list[Any]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import accumulate
@@ -117,4 +117,11 @@ class LanguageModel:
     def rank(self, a: int, b: int, token: int) -> int:
         """Return the place of a token among all, 1 being the likeliest (ties share the better place)."""
         own = self.logprob(a, b, token)
-        return 1 + sum(1 for _, value in self.top(a, b, self._size) if value > own)
+        near: set[int] = set()
+        for followers in (self._two.get(b), self._three.get((a, b))):
+            if followers is not None:
+                near.update(followers.tokens)
+        better = sum(self.logprob(a, b, other) > own for other in near)
+        # Those that never followed keep the order that they have as single words.
+        others = [other for other in self._one.tokens if other not in near]
+        return 1 + better + bisect_left(others, True, key=lambda other: self.logprob(a, b, other) <= own)

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 from paceline.enginesim.language import LanguageModel
 from paceline.enginesim.tokenizer import BOS, Tokenizer
+
+#: Tokens scored before the event loop gets a turn: a few milliseconds of work.
+SLICE = 32
+
+
+async def slices(
+    ids: Sequence[int], before: Sequence[int] = ()
+) -> AsyncIterator[tuple[Sequence[int], tuple[int, ...]]]:
+    """Yield a text piece by piece, each with up to two tokens before it; the event loop has its turn in between."""
+    for start in range(0, len(ids), SLICE):
+        yield ids[start : start + SLICE], (*before[-2:], *ids[max(start - 2, 0) : start])[-2:]
+        await asyncio.sleep(0)
 
 
 class Scorer:
@@ -51,20 +64,29 @@ class Scorer:
             "text_offset": offsets,
         }
 
-    def prompt(self, ids: Sequence[int]) -> list[dict[str, dict[str, Any]] | None]:
+    async def legacy_whole(self, ids: Sequence[int], before: Sequence[int] = ()) -> dict[str, Any]:
+        """Return the same of a long text, in slices."""
+        whole, offset = self.legacy(()), 0
+        async for piece, context in slices(ids, before):
+            part = self.legacy(piece, context, offset)
+            offset += sum(map(len, part["tokens"]))
+            for key, values in part.items():
+                if values is not None:
+                    whole[key] += values
+        return whole
+
+    def prompt(self, ids: Sequence[int], before: Sequence[int] = ()) -> list[dict[str, dict[str, Any]] | None]:
         """Return vLLM's ``prompt_logprobs``: None for the first token, then token id to log probability and rank."""
-        entries: list[dict[str, dict[str, Any]] | None] = [None]
-        for index in range(1, len(ids)):
-            a = ids[index - 2] if index > 1 else BOS
-            b, token = ids[index - 1], ids[index]
-            ranked = {
-                other: self._ranked(other, value, rank)
-                for rank, (other, value) in enumerate(self._language.top(a, b, self.top), start=1)
-            }
+        entries: list[dict[str, dict[str, Any]] | None] = []
+        a, b = (BOS, BOS, *before)[-2:]
+        for token, value, best in self._scored(ids, before):
+            ranked = {other: self._ranked(other, chance, rank) for rank, (other, chance) in enumerate(best, start=1)}
             if token not in ranked:
-                value = self._language.logprob(a, b, token)
                 ranked[token] = self._ranked(token, value, self._language.rank(a, b, token))
             entries.append({str(other): entry for other, entry in ranked.items()})
+            a, b = b, token
+        if not before:
+            entries[:1] = [None]
         return entries
 
     def _scored(

@@ -93,7 +93,7 @@ class Metrics(Collector):
         return generate_latest(self._registry)
 
     def step(self, tokens: int, late: float, slipped: float) -> None:
-        """Book a step: its tokens, how late it ended, and by how much the plan has been moved (real seconds)."""
+        """Book a step: its tokens, prompts included, how late it ended, how far the plan was moved (real seconds)."""
         self._iteration.observe(tokens)
         self._late.observe(late)
         self._slipped = slipped
@@ -108,17 +108,17 @@ class Metrics(Collector):
         self._itl.observe(gap)
 
     def finish(self, answer: Answer, scale: float) -> None:
-        """Book an answer that ended, aborted ones only by their outcome."""
+        """Book an answer that ended, aborted and silent ones only by their outcome."""
         reason = "stop" if answer.reason == "tool_calls" else answer.reason
         self._finished[reason if reason in REASONS else "error"] += 1
-        if answer.first == 0 or reason == "abort" or answer.scheduled is None:
+        if answer.silent or answer.first == 0 or reason == "abort" or answer.scheduled is None:
             return
         queued = (answer.scheduled - answer.arrival) * scale
         self._whole.observe(answer.last - answer.began)
         self._queue.observe(queued)
-        self._prefill.observe(max(answer.first - answer.began - queued, 0.0))
+        self._prefill.observe(max(answer.first - answer.received - queued, 0.0))
         self._decode.observe(answer.last - answer.first)
-        self._inference.observe(max(answer.last - answer.began - queued, 0.0))
+        self._inference.observe(max(answer.last - answer.received - queued, 0.0))
         self._asked.observe(answer.prompt_tokens)
         self._answered.observe(len(answer.ids))
         if len(answer.ids) > 1:

@@ -121,7 +121,12 @@ class Stream(Outlet):
             return b""
         self._opened.add(answer.index)
         choice = self._dialect.opening(answer.index)
-        return b"" if choice is None else event({**self._dialect.envelope, "choices": [choice]})
+        if choice is None:
+            return b""
+        document = {**self._dialect.envelope, "choices": [choice]}
+        if self._usage_always:
+            document["usage"] = usage(answer.prompt_tokens, 0, answer.cached)
+        return event(document)
 
     def _maybe_cut(self, answer: Answer) -> None:
         if answer.cut_after and len(answer.ids) >= answer.cut_after:

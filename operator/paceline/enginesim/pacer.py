@@ -19,8 +19,8 @@ class Pacer:
 
     The next step begins when the last one ended by plan, not when the timer fired, so late timers do not add
     up. Time inside the engine is in simulated seconds; ``scale`` is real seconds per simulated second.
-    ``on_step`` is told the tokens of each step and by how many real seconds its timer was late; ``on_token`` gets
-    each of the sequences, in slices, so that hundreds of streams do not hold up everything else.
+    ``on_step`` is told the tokens that each step computed and by how many real seconds its timer was late;
+    ``on_token`` gets each of the sequences, in slices, so that hundreds of streams do not hold up everything else.
 
     Attributes:
         slipped: Real seconds by which the plan was moved because the process was late by more than a second.
@@ -91,12 +91,12 @@ class Pacer:
         if self.hung:
             return
         late = (self.now() - time) * self._scale
-        tokens = self._engine.end().tokens
-        self._on_step(len(tokens), late)
+        end = self._engine.end()
+        self._on_step(end.computed, late)
         if late > MAX_BEHIND:
             self.slipped += late
             time = self.now()
-        self._deliver(tokens, 0, time)
+        self._deliver(end.tokens, 0, time)
 
     def _deliver(self, tokens: list[Sequence], start: int, time: float) -> None:
         """Hand out a slice of a step's tokens; the next step is planned when all have said whether they go on."""

@@ -5,8 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 Stop = Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=16)]
+
+
+def _misfit(field: str, words: str) -> PydanticCustomError:
+    """Return the error of a field that does not fit to other fields."""
+    return PydanticCustomError("misfit", words, {"field": field})
 
 
 class StreamOptions(BaseModel):
@@ -33,7 +39,10 @@ class ResponseFormat(BaseModel):
     @model_validator(mode="after")
     def _has_schema(self) -> ResponseFormat:
         if self.type == "json_schema" and self.json_schema is None:
-            raise ValueError("json_schema is missing: give response_format.json_schema.schema, or use type json_object")
+            raise _misfit(
+                "json_schema",
+                "json_schema is missing: give response_format.json_schema.schema, or use type json_object",
+            )
         return self
 
 
@@ -69,10 +78,19 @@ class Generate(BaseModel):
     @model_validator(mode="after")
     def _options_fit(self) -> Generate:
         if self.stream_options is not None and not self.stream:
-            raise ValueError("stream_options only works with stream: set stream to true or leave stream_options out")
+            words = "stream_options only works with stream: set stream to true or leave stream_options out"
+            raise _misfit("stream_options", words)
         if self.prompt_logprobs is not None and self.stream:
-            raise ValueError("prompt_logprobs does not work with stream: set stream to false")
+            raise _misfit("prompt_logprobs", "prompt_logprobs does not work with stream: set stream to false")
+        if self.longest is not None and self.min_tokens > self.longest:
+            words = f"min_tokens is {self.min_tokens}: at most {self.longest} tokens are asked for, so ask for more"
+            raise _misfit("min_tokens", f"{words} or lower min_tokens")
         return self
+
+    @property
+    def longest(self) -> int | None:
+        """Most tokens of an answer, where the client says so."""
+        return self.max_tokens
 
     @property
     def usage_at_end(self) -> bool:
@@ -136,11 +154,12 @@ class ChatRequest(Generate):
     @model_validator(mode="after")
     def _chat_fits(self) -> ChatRequest:
         if self.max_tokens == 0:
-            raise ValueError("max_tokens is 0: ask for at least 1 token")
+            raise _misfit("max_tokens", "max_tokens is 0: ask for at least 1 token")
         if self.top_logprobs and not self.logprobs:
-            raise ValueError("top_logprobs only works with logprobs: set logprobs to true or leave top_logprobs out")
+            words = "top_logprobs only works with logprobs: set logprobs to true or leave top_logprobs out"
+            raise _misfit("top_logprobs", words)
         if self.tool_choice is not None and self.tool_choice != "none" and not self.tools:
-            raise ValueError("tool_choice only works with tools: give tools or leave tool_choice out")
+            raise _misfit("tool_choice", "tool_choice only works with tools: give tools or leave tool_choice out")
         return self
 
     @property
@@ -161,9 +180,9 @@ class CompletionRequest(Generate):
     @model_validator(mode="after")
     def _completion_fits(self) -> CompletionRequest:
         if self.max_tokens == 0 and not self.echo:
-            raise ValueError("max_tokens is 0: ask for at least 1 token, or set echo to true")
+            raise _misfit("max_tokens", "max_tokens is 0: ask for at least 1 token, or set echo to true")
         if self.suffix:
-            raise ValueError("suffix is not supported: leave it out")
+            raise _misfit("suffix", "suffix is not supported: leave it out")
         return self
 
 
@@ -189,5 +208,5 @@ class TokenizeRequest(BaseModel):
     @model_validator(mode="after")
     def _one_of_both(self) -> TokenizeRequest:
         if (self.prompt is None) is (self.messages is None):
-            raise ValueError("give either prompt or messages")
+            raise _misfit("prompt", "give either prompt or messages")
         return self

@@ -111,6 +111,11 @@ class Service:
     def check_prompt(self, prompt: list[int], longest: int | None, path: str) -> int:
         """Return the most tokens an answer to this prompt may have.
 
+        Args:
+            prompt: Token ids.
+            longest: Tokens asked for; None takes what fits, 0 wants no answer.
+            path: Where the prompt stands in the request.
+
         Raises:
             ApiError: Prompt and answer do not fit.
         """
@@ -120,23 +125,30 @@ class Service:
         limits = self.config.calibration.limits
         most = min(limits.max_context, limits.blocks * limits.block_size)
         room = most - len(prompt)
-        if room < 1 or (longest or 1) > room:
+        if (1 if longest is None else longest) > room:
             asked = f" and {longest} answer tokens" if longest else ""
+            lower = " or lower max_tokens" if longest else ""
             raise ApiError(
                 400,
-                f"{path} has {len(prompt)} tokens{asked}; this model's context is "
-                f"{most} tokens: shorten the prompt or lower max_tokens",
+                f"{path} has {len(prompt)} tokens{asked}; this model's context is {most} tokens: "
+                f"shorten the prompt{lower}",
                 param=path,
             )
-        return longest or room
+        return room if longest is None else longest
 
-    def start(self, answers: Iterable[Answer]) -> None:
-        """Put answers into the engine; ``check_prompt`` has seen to it that they fit."""
+    def start(self, answers: Iterable[Answer], received: float) -> None:
+        """Put answers into the engine; ``check_prompt`` has seen to it that they fit.
+
+        Args:
+            answers: Answers of one request.
+            received: When its body had been read (the loop's clock).
+        """
         cut = self.config.faults.cut_stream
         for answer in answers:
             if cut and self._streams.random() < cut:
                 answer.cut_after = 3
-            self.pacer.submit(answer, answer.began)
+            answer.received = received
+            self.pacer.submit(answer, received)
             self.running.add(answer)
 
     def drop(self, answers: Iterable[Answer]) -> None:
@@ -159,7 +171,9 @@ class Service:
             return
         now, before = self._clock(), answer.last
         ended = answer.deliver(now)
-        if not answer.silent:
+        if answer.silent:
+            self.metrics.prompt_tokens += answer.prompt_tokens
+        else:
             self._count(answer, now, before)
         if ended:
             if not answer.finished:
@@ -177,9 +191,9 @@ class Service:
 
     def _finish(self, answer: Answer) -> None:
         self.running.discard(answer)
+        self.metrics.finish(answer, self.config.time_scale)
         if answer.silent:
             return
-        self.metrics.finish(answer, self.config.time_scale)
         count = len(answer.ids)
         gaps = max(count - 1, 1)
         scale = self.config.time_scale

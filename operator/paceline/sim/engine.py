@@ -20,11 +20,13 @@ class StepEnd:
         time: When, in seconds.
         tokens: Sequences that got one token each; those with ``finished`` set are out of the engine.
         preempted: Sequences that were thrown out when the step was planned.
+        computed: Tokens that it computed, of prompts and of answers.
     """
 
     time: float
     tokens: list[Sequence]
     preempted: list[Sequence]
+    computed: int
 
 
 class Engine:
@@ -90,7 +92,7 @@ class Engine:
             raise RuntimeError("no step is under way: call begin() first")
         step, time = self._step, self.ends_at
         self._step, self.ends_at, self._last_end = None, None, time
-        return StepEnd(time, self.scheduler.complete(step, time), step.preempted)
+        return StepEnd(time, self.scheduler.complete(step, time), step.preempted, step.tokens)
 
 
 def simulate(engine: Engine, arrivals: Iterable[tuple[float, Sequence] | None]) -> Iterator[StepEnd]:

@@ -26,6 +26,11 @@ class Step:
     work: StepWork = field(default_factory=StepWork)
     preempted: list[Sequence] = field(default_factory=list)
 
+    @property
+    def tokens(self) -> int:
+        """Tokens it computes, of prompts and of answers."""
+        return sum(tokens for _, tokens in self.parts)
+
 
 class Scheduler:
     """Plans steps over a block pool: first come, first served; decodes before prefills.
@@ -99,8 +104,9 @@ class Scheduler:
             return None
         if self.batching.mode is Mode.CONTINUOUS:
             return self.waiting[0].ready
-        full = self.waiting[self.seats - 1].ready if len(self.waiting) >= self.seats else None
-        latest = self.batching.departure(self.waiting[0].ready)
+        times = sorted(sequence.ready for sequence in self.waiting)  # who was queued first may be ready last
+        full = times[self.seats - 1] if len(times) >= self.seats else None
+        latest = self.batching.departure(times[0])
         return min((time for time in (full, latest) if time is not None), default=None)
 
     def complete(self, step: Step, now: float) -> list[Sequence]:
@@ -168,7 +174,10 @@ class Scheduler:
         """Start a fixed batch, if it departs now."""
         ready = [sequence for sequence in self.waiting if sequence.ready <= now][: self.seats]
         self._left_early = 0
-        if not ready or not self.batching.departs(len(ready), self.seats, ready[0].ready, now):
+        if not ready:
+            return
+        oldest = min(sequence.ready for sequence in ready)
+        if not self.batching.departs(len(ready), self.seats, oldest, now):
             return
         for sequence in ready:
             if not self._enter(sequence, now):
@@ -189,12 +198,13 @@ class Scheduler:
         self.waiting.remove(sequence)
         self.running.append(sequence)
         sequence.lease = lease
-        sequence.computed = sequence.cached = hits * size
-        if self.limits.prefix_caching:
-            self.prefix_queries += sequence.tokens
-            self.prefix_hits += sequence.cached
-        if sequence.scheduled is None:
+        sequence.computed = hits * size
+        if sequence.scheduled is None:  # afterwards it finds its own blocks, which saved nobody anything
             sequence.scheduled = now
+            sequence.cached = sequence.computed
+            if self.limits.prefix_caching:
+                self.prefix_queries += sequence.tokens
+                self.prefix_hits += sequence.cached
         return True
 
     def _prefill(self, step: Step, sequence: Sequence, budget: int) -> int:

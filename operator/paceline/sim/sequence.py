@@ -11,13 +11,14 @@ class Sequence:
     Attributes:
         id: Name given by the caller.
         prompt_tokens: Length of the prompt.
-        output_tokens: Tokens after which it ends; the caller may lower it while the sequence runs.
+        output_tokens: Tokens after which it ends; the caller may lower it while the sequence runs. 0: the prompt is
+            computed and nothing else.
         prefix: Hashes of the prompt's full blocks (see ``chain_hashes``).
         arrival: When it came, in seconds.
         ready: When the scheduler sees it, in seconds.
         computed: Tokens whose keys and values are in the cache.
         generated: Tokens of the answer so far.
-        cached: Prompt tokens that the prefix cache saved at the (last) admission.
+        cached: Prompt tokens that the prefix cache saved at the first admission.
         preemptions: How often it was thrown out for lack of blocks.
         scheduled: When it first got into a step; None while it waits.
         first_token: When its first token came; None before.
@@ -43,9 +44,10 @@ class Sequence:
     )
 
     def __init__(self, id: str, *, prompt_tokens: int, output_tokens: int, prefix: tuple[int, ...] = ()) -> None:
-        if prompt_tokens < 1 or output_tokens < 1:
+        if prompt_tokens < 1 or output_tokens < 0:
             raise ValueError(
-                f"sequence {id!r} has {prompt_tokens} prompt and {output_tokens} output tokens; both must be at least 1"
+                f"sequence {id!r} has {prompt_tokens} prompt and {output_tokens} output tokens; "
+                "it must have 1 or more and 0 or more"
             )
         self.id = id
         self.prompt_tokens = prompt_tokens

@@ -55,8 +55,10 @@ async def test_usage_comes_at_the_end_or_with_every_chunk(server: Running):
     assert [chunk.usage is not None for chunk in at_end] == [False] * (len(at_end) - 1) + [True]
     assert at_end[-1].choices == []
     assert at_end[-1].usage.completion_tokens == 6
-    counts = [chunk.usage.completion_tokens for chunk in always if chunk.usage]
+    counts = [chunk.usage.completion_tokens for chunk in always]
     assert counts == sorted(counts)
+    assert counts[0] == 0
+    assert always[0].choices[0].delta.role == "assistant"
     assert counts[-1] == 6
 
 
@@ -186,6 +188,12 @@ WRONG = [
     ({"response_format": {"type": "xml"}}, "response_format.type is 'xml'"),
     ({"n": 1000}, "n is 1000"),
     ({"stop": [""]}, "stop.0 is ''"),
+    ({"messages": [{"role": "user", "content": 5}]}, "messages.0.content is 5: input should be a valid string"),
+    ({"messages": [{"role": "user", "content": ["x"]}]}, "messages.0.content.0 is 'x'"),
+    ({"tool_choice": "all"}, "tool_choice is 'all': input should be 'none', 'auto' or 'required'"),
+    ({"tool_choice": {"function": {}}}, "tool_choice.function.name is missing"),
+    ({"min_tokens": 9, "max_tokens": 8}, "min_tokens is 9: at most 8 tokens are asked for"),
+    ({"min_tokens": 9, "max_tokens": 20, "max_completion_tokens": 8}, "min_tokens is 9"),
 ]
 
 
@@ -196,3 +204,25 @@ async def test_wrong_input_is_400_and_names_field_value_and_remedy(server: Runni
             await client.post("/chat/completions", body={"model": MODEL, "messages": HELLO, **changed}, cast_to=object)
     assert words in caught.value.body["message"]
     assert set(caught.value.body) == {"message", "type", "param", "code"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"stream_options": {"include_usage": True}}, "stream_options"),
+        ({"stream": True, "prompt_logprobs": 1}, "prompt_logprobs"),
+        ({"top_logprobs": 2}, "top_logprobs"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"tool_choice": {"function": {}}}, "tool_choice.function.name"),
+        ({"min_tokens": 9, "max_tokens": 8}, "min_tokens"),
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
+    ],
+)
+async def test_fields_that_do_not_fit_together_are_named_without_repeating_the_request(server: Running, changed, field):
+    async with server.http() as http:
+        ask = {"model": MODEL, "messages": [{"role": "user", "content": "my secret"}], **changed}
+        answer = await http.post("/v1/chat/completions", json=ask)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["param"]) == (400, field)
+    assert "secret" not in error["message"]

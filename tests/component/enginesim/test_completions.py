@@ -64,6 +64,19 @@ async def test_logprobs_without_echo_cover_the_answer_only(server: Running):
     assert len(streamed) >= 3
 
 
+async def test_offsets_of_a_stream_are_those_of_the_whole_answer(server: Running):
+    async with server.client() as client:
+        ask = {"model": MODEL, "prompt": ["Water runs", "The boats"], "max_tokens": 6, "logprobs": 1, "seed": 7}
+        whole = await client.completions.create(**ask, extra_body={"ignore_eos": True})
+        stream = await client.completions.create(**ask, extra_body={"ignore_eos": True}, stream=True)
+        offsets: dict[int, list[int]] = {0: [], 1: []}
+        async for chunk in stream:
+            if chunk.choices[0].logprobs:
+                offsets[chunk.choices[0].index] += chunk.choices[0].logprobs.text_offset
+    assert offsets == {choice.index: choice.logprobs.text_offset for choice in whole.choices}
+    assert offsets[0][1] > 0
+
+
 async def test_a_prompt_of_token_ids_has_as_many_tokens(server: Running):
     async with server.client() as client:
         answer = await client.completions.create(model=MODEL, prompt=[300] * 77, max_tokens=1)
@@ -101,6 +114,9 @@ async def test_min_tokens_keeps_an_answer_from_ending(server: Running):
         ({"prompt": "x", "max_tokens": 0}, "or set echo to true"),
         ({"prompt": "x", "echo": True, "stream": True}, "echo does not work with stream"),
         ({}, "prompt is missing"),
+        ({"prompt": 5}, "prompt is 5: input should be a valid string"),
+        ({"prompt": [1, "a"]}, "prompt.1 is 'a': input should be a valid integer"),
+        ({"prompt": "x", "max_tokens": 0, "echo": True, "min_tokens": 1}, "min_tokens is 1"),
     ],
 )
 async def test_wrong_completions_are_400_with_the_remedy(server: Running, changed, words):
@@ -128,6 +144,16 @@ async def test_embeddings_are_the_same_as_numbers_and_as_base64(server: Running)
         numbers = (await http.post("/v1/embeddings", json=ask)).json()["data"][0]["embedding"]
         packed = (await http.post("/v1/embeddings", json={**ask, "encoding_format": "base64"})).json()
     assert list(array("f", base64.b64decode(packed["data"][0]["embedding"]))) == pytest.approx(numbers)
+
+
+async def test_an_embedded_text_may_fill_the_context_and_not_exceed_it(server: Running):
+    async with server.http() as http:
+        full = await http.post("/v1/embeddings", json={"model": MODEL, "input": [300] * 8192})
+        longer = await http.post("/v1/embeddings", json={"model": MODEL, "input": [300] * 8193})
+    assert full.json()["usage"]["prompt_tokens"] == 8192
+    assert longer.status_code == 400
+    message = longer.json()["error"]["message"]
+    assert message == "input has 8193 tokens; this model's context is 8192 tokens: shorten the prompt"
 
 
 async def test_models_are_listed_and_found_by_name(server: Running):

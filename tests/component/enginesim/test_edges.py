@@ -93,3 +93,21 @@ async def test_one_of_many_streams_may_be_cut(tmp_path):
     whole = [answer for answer in answers if not isinstance(answer, BaseException)]
     assert 0 < len(whole) < 20
     assert all(answer.text.endswith("data: [DONE]\n\n") for answer in whole)
+
+
+async def test_an_answer_to_a_slow_upload_comes_at_the_pace_of_the_model(server: Running):
+    body = json.dumps({"model": MODEL, "prompt": "x", "max_tokens": 100, "ignore_eos": True}).encode()
+    host, port = server.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = f"POST /v1/completions HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+    writer.write(head.encode() + body[:10])
+    until = time.monotonic() + 0.3
+    async with server.http() as http:
+        while time.monotonic() < until:
+            assert (await http.get("/health")).status_code == 200
+    writer.write(body[10:])
+    await reader.read()
+    writer.close()
+    (record,) = server.records()
+    assert record["ttft"] > 0.25 > record["planned_ttft"]
+    assert record["tpot"] > 0.5 * record["planned_tpot"]

@@ -73,6 +73,34 @@ SCHEMAS = {
     "a list of types": {"type": ["number", "null"], "exclusiveMinimum": 3, "exclusiveMaximum": 4},
     "below": {"type": "integer", "maximum": -5},
     "anything": True,
+    "counts with a point": {
+        "type": "object",
+        "minProperties": 2.0,
+        "properties": {
+            "text": {"type": "string", "minLength": 5.0, "maxLength": 6.0},
+            "list": {"type": "array", "minItems": 2.0, "maxItems": 3.0},
+        },
+    },
+}
+NAMES = {"type": "object", "minProperties": 1}
+DEEP: dict[str, object] = {}
+for _ in range(300):
+    DEEP = {"type": "object", "properties": {"a": DEEP}, "required": ["a"]}
+
+HOPELESS = {
+    "no choice": {"enum": []},
+    "a reference to nowhere": {**NAMES, "propertyNames": {"$ref": "#/nowhere"}},
+    "a reference to another server": {**NAMES, "propertyNames": {"$ref": "http://127.0.0.1:9/x"}},
+    "a reference to no schema": {**NAMES, "propertyNames": {"$ref": "#/title"}, "title": "x"},
+    "a dynamic reference to nowhere": {"$dynamicRef": "#x"},
+    "many levels": DEEP,
+    "a tiny step": {"type": "number", "multipleOf": 1e-320},
+    "many items": {"type": "array", "minItems": 10**8},
+    "many items of many": {"type": "array", "minItems": 500, "items": {"type": "array", "minItems": 500}},
+    "many properties": {"type": "object", "minProperties": 10**8},
+    "a long text": {"type": "string", "minLength": 10**12},
+    "a long constant many times": {"type": "array", "minItems": 100, "items": {"const": "x" * 1000}},
+    "long names many times": {"type": "array", "minItems": 100, "items": {"type": "object", "required": ["x" * 1000]}},
 }
 
 
@@ -117,6 +145,8 @@ async def test_answers_are_valid_under_their_schema(server: Running, name):
         ({"type": "integer", "minimum": 1, "maximum": 5, "multipleOf": 7}, "no multiple of 7 between 1 and 5"),
         (False, "a schema is false"),
         ({"allOf": [False]}, "a schema is false"),
+        *((schema, "simplify it") for schema in HOPELESS.values()),
+        ({"not": {"const": "x" * 1000, "title": "y" * 1000}, "const": "x" * 1000}, "..."),
     ],
 )
 async def test_schemas_that_cannot_be_met_are_400(server: Running, schema, words):
@@ -124,6 +154,24 @@ async def test_schemas_that_cannot_be_met_are_400(server: Running, schema, words
         with pytest.raises(BadRequestError) as caught:
             await client.chat.completions.create(model=MODEL, messages=ASK, response_format=shape(schema))
     assert words in caught.value.body["message"]
+
+
+async def test_numbers_that_json_does_not_have_are_400(server: Running):
+    schemas = ('{"type": "number", "minimum": NaN}', '{"const": 1e999}', '{"type": "integer", "maximum": -Infinity}')
+    async with server.http() as http:
+        for schema in schemas:
+            content = json.dumps({"model": MODEL, "prompt": "x", "response_format": shape("SCHEMA")})
+            answer = await http.post("/v1/completions", content=content.replace('"SCHEMA"', schema))
+            assert answer.status_code == 400
+            assert "simplify it" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("name", HOPELESS)
+async def test_tools_whose_parameters_cannot_be_made_are_400(server: Running, name):
+    tool = {"type": "function", "function": {"name": "f", "parameters": HOPELESS[name]}}
+    async with server.client() as client:
+        with pytest.raises(BadRequestError, match=r"tools\.f\.parameters asks for more|shorten the prompt"):
+            await client.chat.completions.create(model=MODEL, messages=ASK, tools=[tool], tool_choice="required")
 
 
 async def test_a_matching_tool_is_called_with_valid_arguments(server: Running):

@@ -140,6 +140,20 @@ async def test_the_metrics_page_has_vllms_names_and_buckets(server: Running):
     golden("enginesim/metrics.txt", "\n".join(names) + "\n")
 
 
+async def test_steps_count_prompts_too_and_embeddings_count_as_requests(server: Running):
+    async with server.client() as client:
+        await client.completions.create(model=MODEL, prompt=[300] * 77, max_tokens=3, extra_body={"ignore_eos": True})
+        before = await metrics(server)
+        await client.embeddings.create(model=MODEL, input=[301] * 50)
+    page = await metrics(server)
+    assert figure(before, "vllm:iteration_tokens_total_sum") == 77 + 2
+    assert figure(before, "vllm:iteration_tokens_total_count") == 3
+    assert figure(page, "vllm:iteration_tokens_total_sum") == 77 + 2 + 50
+    assert figure(page, "vllm:prompt_tokens_total") == 77 + 50
+    assert figure(page, "vllm:generation_tokens_total") == 3
+    assert f'vllm:request_success_total{{engine="0",finished_reason="stop",model_name="{MODEL}"}} 1.0' in page
+
+
 async def test_a_share_of_requests_fails_with_500(tmp_path):
     async with in_loop(tmp_path / "t", faults_wanted=("error-rate=0.5",)) as server, server.client() as client:
         asked = [client.completions.create(model=MODEL, prompt="x", max_tokens=1) for _ in range(40)]

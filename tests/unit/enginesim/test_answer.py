@@ -1,9 +1,11 @@
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paceline.enginesim.answer import Answer, Script
-from paceline.enginesim.tokenizer import Tokenizer, corpus
+from paceline.enginesim.answer import Answer, Script, Talk
+from paceline.enginesim.tokenizer import EOS, Tokenizer, corpus
 
 TOKENIZER = Tokenizer(corpus())
 
@@ -96,3 +98,25 @@ def test_giving_up_keeps_a_reason_there_is(reason):
     answer.reason = reason
     answer.give_up()
     assert answer.reason == (reason or "abort")
+
+
+class Quiet:
+    """A language that ends wherever it may: so many draws out of so many are an end."""
+
+    def __init__(self, ends: int, of: int) -> None:
+        self.ends, self.of, self.draws = ends, of, 0
+
+    def draw(self, a: int, b: int, rng: Random, temperature: float) -> int:
+        self.draws += 1
+        return EOS if temperature and self.draws % self.of < self.ends else 300
+
+
+@pytest.mark.parametrize(("ends", "of"), [(1, 2), (5, 6), (1, 1)])
+def test_a_talk_does_not_end_before_its_shortest_length(ends, of):
+    talk = Talk(Quiet(ends, of), Random(1), shortest=20)
+    assert EOS not in [talk.next() for _ in range(20)]
+
+
+def test_a_talk_may_end_after_its_shortest_length():
+    talk = Talk(Quiet(1, 1), Random(1), shortest=2)
+    assert [talk.next() == EOS for _ in range(3)] == [False, False, True]

@@ -45,6 +45,23 @@ def test_the_likeliest_tokens_come_best_first_and_lead_the_ranks():
     assert MODEL.rank(BOS, the, 7) > 100
 
 
+@settings(max_examples=50, deadline=None)
+@given(TOKENS, TOKENS, TOKENS)
+def test_the_rank_is_the_number_of_likelier_tokens_and_one(a, b, token):
+    the = TOKENIZER.encode(" the")[0]
+    for context in ((a, b), (b, the), (BOS, BOS)):
+        own = MODEL.logprob(*context, token)
+        better = sum(MODEL.logprob(*context, other) > own for other in range(TOKENIZER.size))
+        assert MODEL.rank(*context, token) == 1 + better
+
+
+def test_ranking_a_token_does_not_score_the_whole_vocabulary(monkeypatch):
+    scored = []
+    monkeypatch.setattr(LanguageModel, "logprob", lambda self, a, b, token: scored.append(token) or -float(token))
+    MODEL.rank(BOS, TOKENIZER.encode(" the")[0], 7)
+    assert len(scored) < TOKENIZER.size / 5
+
+
 def test_temperature_0_always_says_the_same_and_a_high_one_does_not():
     def say(temperature: float, seed: int) -> tuple[int, ...]:
         rng, a, b, said = Random(seed), BOS, BOS, []

@@ -62,7 +62,7 @@ def test_many_tokens_are_handed_out_in_slices_and_the_next_step_waits_for_all_of
         pacer.submit(sequence(str(number), output=2), clock.now)
     while len(told) <= 1:
         clock.run(most=1)
-    assert told == [f"step {SLICE + 8}", *(str(number) for number in range(SLICE))]
+    assert told == [f"step {8 * (SLICE + 8)}", *(str(number) for number in range(SLICE))]
     pacer.submit(sequence("late"), clock.now)
     assert made.steps == 1
     clock.run(most=1)

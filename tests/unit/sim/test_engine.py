@@ -70,6 +70,11 @@ def test_a_closed_loop_is_asked_again_after_each_step():
     assert all(one.finished for one in sequences)
 
 
+def test_a_step_says_how_many_tokens_of_prompts_and_answers_it_computed():
+    arrivals = ((0.0, sequence("a", 8, 2)), (0.001, sequence("b", 5, 1)))
+    assert [end.computed for end in simulate(engine(), arrivals)] == [8, 1 + 5]
+
+
 def test_an_aborted_sequence_frees_its_seat_while_the_step_goes_on():
     made, one = engine(), sequence()
     made.submit(one, 0.0)

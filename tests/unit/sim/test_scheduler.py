@@ -123,6 +123,18 @@ def test_cached_prompt_blocks_are_not_computed_again_but_one_token_always_is():
     assert (made.prefix_queries, made.prefix_hits) == (16, 4)
 
 
+def test_a_sequence_that_was_thrown_out_does_not_count_its_own_blocks_as_found():
+    made = scheduler(
+        None, sequence("a", 8, 8), sequence("b", 7, 8, prefix=(1,)), sequence("c", 1, 1), blocks=4, prefix_caching=True
+    )
+    victim = made.waiting[1]
+    while made.waiting or made.running:
+        step(made)
+    assert victim.preemptions == 1
+    assert victim.cached == made.prefix_hits == 0
+    assert made.prefix_queries == 8 + 7 + 1
+
+
 def test_a_dynamic_batch_leaves_full_or_by_the_clock_and_nobody_joins_on_the_way():
     made = scheduler(dynamic(2, 1.0), sequence("a"))
     assert made.plan(0.5) is None
@@ -140,6 +152,26 @@ def test_a_static_batch_waits_for_the_last_seat():
     assert made.next_departure() is None
     made.add(sequence("b"))
     assert step(made) == ({"a": 8, "b": 8}, ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("batching", "leaves"), [(static(2), 0.2), (dynamic(2, 5.0), 0.2), (dynamic(3, 1.0), 1.1), (static(3), None)]
+)
+def test_a_batch_that_gets_ready_in_another_order_than_it_queued_leaves_when_it_was_told(batching, leaves):
+    late, early = sequence("late"), sequence("early")
+    late.ready, early.ready = 0.2, 0.1
+    made = scheduler(batching, late, early)
+    assert made.next_departure() == leaves
+    if leaves is not None:
+        assert step(made, leaves) == ({"late": 8, "early": 8}, ["late", "early"])
+
+
+def test_a_seat_goes_to_whoever_is_ready_first():
+    late, *early = waiting = [sequence(name) for name in "abc"]
+    late.ready, early[0].ready, early[1].ready = 9.0, 0.1, 0.2
+    made = scheduler(static(2), *waiting)
+    assert made.next_departure() == 0.2
+    assert step(made, 0.2) == ({"b": 8, "c": 8}, ["b", "c"])
 
 
 def test_the_seat_of_a_finished_passenger_still_costs_until_the_bus_arrives():
@@ -201,6 +233,13 @@ def test_a_request_that_can_never_fit_is_refused_with_the_numbers(changed):
         scheduler(None, sequence(), **changed)
 
 
-def test_a_sequence_without_prompt_or_output_is_refused():
-    with pytest.raises(ValueError, match="0 prompt and 4 output tokens"):
-        sequence(prompt=0)
+@pytest.mark.parametrize(("prompt", "output"), [(0, 4), (8, -1)])
+def test_a_sequence_without_a_prompt_or_with_less_than_no_output_is_refused(prompt, output):
+    with pytest.raises(ValueError, match=f"{prompt} prompt and {output} output tokens"):
+        sequence(prompt=prompt, output=output)
+
+
+def test_a_prompt_without_an_answer_may_fill_the_whole_context():
+    made = scheduler(None, sequence("a", prompt=12, output=0), max_context=12, blocks=3)
+    assert step(made) == ({"a": 12}, ["a"])
+    assert (made.running, made.pool.used) == ([], 0)
