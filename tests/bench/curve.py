@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 
-from paceline.local import cluster as embedded
-from tests.bench.scale import FULL, PODS_PER_NODE, bench
+from tests.bench.scale import FULL, PODS_PER_NODE, bench, kwok_cluster
 
 SIZES = (100, 300, 1000, 3000) if FULL else (30, 60)
 #: Noise of a shared machine included; a quadratic part would show as 30 from 100 to 3,000.
@@ -20,17 +18,13 @@ MOST = 1.6
 
 
 def main() -> int:
-    name = f"curve-{os.getpid()}"
     cost: dict[str, float] = {}
     applied: dict[str, float] = {}
-    try:
-        kubeconfig = embedded.up(name, {"fake_nodes": -(-max(SIZES) // PODS_PER_NODE) + 1}).kubeconfig
+    with kwok_cluster(max(SIZES) + PODS_PER_NODE) as kubeconfig:
         for size in SIZES:
             figures = asyncio.run(bench(kubeconfig, size, quiet=0, changes=0))
             cost[str(size)] = figures["operatorCpuMillisecondsPerObject"]
             applied[str(size)] = figures["appliedSeconds"]
-    finally:
-        embedded.down(name)
     ratio = round(max(cost.values()) / min(cost.values()), 2)
     print(json.dumps({"operator CPU per object (ms)": cost, "applied (s)": applied, "largest over smallest": ratio}))
     return 1 if FULL and ratio > MOST else 0
