@@ -48,15 +48,27 @@ CONTROL_PLANE = ("kube-apiserver", "etcd", "kube-controller-manager", "kube-sche
 
 @dataclass
 class Operator:
-    """The operator's process and what it says about itself."""
+    """The operator's process, what it says about itself, and the folder by which its cluster is known."""
 
     process: psutil.Process
     port: int
     started: float
+    cluster: str
 
     def cpu(self) -> float:
         times = self.process.cpu_times()
         return float(times.user + times.system)
+
+    def control_plane_cpu(self) -> float:
+        """CPU seconds of the processes of this cluster's control plane; 0 for a cluster of another machine."""
+        seconds = 0.0
+        for process in psutil.process_iter(["cmdline"]):
+            words = process.info["cmdline"] or []
+            known = any(name in word for name in CONTROL_PLANE for word in words[:2])
+            if known and any(self.cluster in word for word in words):
+                times = process.cpu_times()
+                seconds += times.user + times.system
+        return seconds
 
     def memory(self) -> float:
         return float(self.process.memory_info().rss) / 2**20
@@ -130,7 +142,7 @@ def operator(folder: Path, kubeconfig: Path) -> Any:
         [*argv, f"--metrics-port={port}", f"--health-port={free_port()}"], stdout=log, stderr=log
     )
     try:
-        yield Operator(psutil.Process(process.pid), port, started)
+        yield Operator(psutil.Process(process.pid), port, started, f"{kubeconfig.parent}/")
     finally:
         process.terminate()
         process.wait(20)
@@ -156,18 +168,6 @@ async def poll(condition: Callable[[], Any], seconds: float, every: float = 0.5)
             return found
         await asyncio.sleep(every)
     raise SystemExit(f"not within {seconds} s: {condition}")
-
-
-def control_plane() -> tuple[float, float]:
-    """CPU seconds and MiB of all control plane processes of this machine."""
-    cpu = memory = 0.0
-    for process in psutil.process_iter(["cmdline"]):
-        line = " ".join((process.info["cmdline"] or [])[:2])
-        if any(name in line for name in CONTROL_PLANE):
-            times = process.cpu_times()
-            cpu += times.user + times.system
-            memory += process.memory_info().rss / 2**20
-    return cpu, memory
 
 
 async def create(client: Api, namespace: str, count: int) -> None:
@@ -198,7 +198,7 @@ async def ready(client: Api, namespace: str, count: int) -> bool:
 
 
 async def measure_creation(client: Api, run: Operator, namespace: str, count: int) -> dict[str, Any]:
-    before, plane = run.cpu(), control_plane()[0]
+    before, plane = run.cpu(), run.control_plane_cpu()
     begun = time.monotonic()
     await create(client, namespace, count)
     created = time.monotonic() - begun
@@ -210,7 +210,7 @@ async def measure_creation(client: Api, run: Operator, namespace: str, count: in
         return await ready(client, namespace, count)
 
     await poll(all_applied, 600, every=1.0)
-    seconds, cpu, plane_cpu = time.monotonic() - begun, run.cpu() - before, control_plane()[0] - plane
+    seconds, cpu, plane_cpu = time.monotonic() - begun, run.cpu() - before, run.control_plane_cpu() - plane
     await poll(all_ready, 600, every=2.0)
     settled = time.monotonic() - begun
     await asyncio.sleep(5)
@@ -228,7 +228,7 @@ async def measure_creation(client: Api, run: Operator, namespace: str, count: in
 
 
 async def measure_quiet(run: Operator, seconds: float) -> dict[str, Any]:
-    before, cpu, plane = await run.writes(), run.cpu(), control_plane()[0]
+    before, cpu, plane = await run.writes(), run.cpu(), run.control_plane_cpu()
     await asyncio.sleep(seconds)
     after = await run.writes()
     specs = sum(after.get(one.plural, 0) - before.get(one.plural, 0) for one in APPLIED)
@@ -237,7 +237,7 @@ async def measure_quiet(run: Operator, seconds: float) -> dict[str, Any]:
         "writesPerSecond": round((sum(after.values()) - sum(before.values())) / seconds, 3),
         "specWrites": specs,
         "operatorCpuPercent": round(100 * (run.cpu() - cpu) / seconds, 2),
-        "controlPlaneCpuPercent": round(100 * (control_plane()[0] - plane) / seconds, 1),
+        "controlPlaneCpuPercent": round(100 * (run.control_plane_cpu() - plane) / seconds, 1),
         "residentMiB": round(run.memory()),
     }
 

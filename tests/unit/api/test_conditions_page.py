@@ -30,16 +30,20 @@ Event; its type stands below. Clients must accept types and reasons that are not
 """
 
 
+def _bold(remedy: str) -> str:
+    return f" **{remedy}**" if remedy else ""
+
+
 def sections() -> Iterator[str]:
     for kind in TYPES:
         yield f"## {kind}"
         rows = [
-            f"| `{reason.name}` | {status} | {reason.event} | {reason.meaning} | {reason.remedy or 'Nothing to do.'} |"
+            f"| `{reason.name}` | {status} | {reason.event} | {reason.meaning}{_bold(reason.remedy)} |"
             for reason in reasons.ALL
             for shown, status in reason.shows
             if shown == kind
         ]
-        yield "\n".join(["| reason | status | Event | meaning | what to do |", "|---|---|---|---|---|", *rows])
+        yield "\n".join(["| reason | status | Event | meaning, and **what to do** |", "|---|---|---|---|", *rows])
 
 
 def test_the_page_of_conditions_is_written_from_the_registry():
