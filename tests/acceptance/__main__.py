@@ -31,14 +31,15 @@ def inputs_digest(point: Point) -> str:
 
 
 def figures(output: str) -> str:
-    """The last line: the members of a JSON object, or the line itself."""
+    """What was printed last: the members of a JSON object, or the line itself. Where a log lay is no figure."""
     lines = [line for line in output.strip().splitlines() if line.strip()]
     last = lines[-1] if lines else "no output"
+    begin = max((number for number, line in enumerate(lines) if line.startswith("{")), default=len(lines) - 1)
     try:
-        members = json.loads(last)
+        members = json.loads("\n".join(lines[begin:]))
     except ValueError:
         return last.strip("= ")
-    return "; ".join(f"{key} {value}" for key, value in members.items()) if isinstance(members, dict) else last
+    return "; ".join(f"{key} {value}" for key, value in members.items() if key != "log")
 
 
 def recorded(state: Path) -> dict[str, dict[str, object]]:

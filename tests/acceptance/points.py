@@ -145,7 +145,7 @@ FIRST_LIGHT = (
     Point(
         15,
         "Idle CPU at 100 objects with probes off",
-        module("tests.bench.scale", "--count", "100", "--quiet", "300"),
+        module("tests.bench.scale", "--count", "100", "--quiet", "300", "--changes", "0"),
         (*OPERATOR, "tests/bench"),
         FULL,
     ),
