@@ -100,12 +100,12 @@ class Service:
         return self.requests
 
     def check_open(self) -> None:
-        """Refuse while loading or draining.
+        """Refuse while loading. What still comes while draining comes from clients that kept their connection.
 
         Raises:
             ApiError: 503 with Retry-After.
         """
-        if self.state is not State.READY:
+        if self.state is State.LOADING:
             raise ApiError(503, f"the engine is {self.state}: try again later", headers={"Retry-After": "1"})
 
     def check_prompt(self, prompt: list[int], longest: int | None, path: str) -> int:
