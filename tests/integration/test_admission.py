@@ -13,7 +13,6 @@ from paceline.api.modeldeployment import ModelDeployment
 from paceline.decide.health import assess
 from paceline.decide.observation import LatencyView
 from paceline.decide.status import summarise
-from paceline.render import children
 from tests.support import models
 from tests.support.cluster import TestCluster
 
@@ -86,7 +85,14 @@ def test_defaults_are_visible_in_the_stored_object(kinds):
     spec = create(kinds, MINIMAL)["spec"]
     assert spec["replicas"] == 1
     assert spec["lifecycle"] == {"startupSeconds": 1800, "drainSeconds": 300}
-    assert spec["rollout"] == {"progressDeadlineSeconds": 3600}
+    assert spec["rollout"] == {
+        "strategy": "Auto",
+        "maxSurge": 1,
+        "maxUnavailable": 0,
+        "onOperatorUpgrade": "Never",
+        "revisionHistoryLimit": 5,
+        "progressDeadlineSeconds": 3600,
+    }
     assert spec["hardware"] == {"profile": "sim", "count": 1, "nodes": 1}
 
 
@@ -105,7 +111,7 @@ def test_nulls_are_read_as_left_out(kinds):
 def test_unknown_fields_have_no_effect_where_a_client_does_not_have_them_checked(kinds):
     obj = models.merged(MINIMAL, {"spec": {"template": {"hostNetwork": True}}})
     stored = create(kinds, obj, "--dry-run=server", "--validate=ignore", "-o", "json", "-f", "-")
-    assert stored["spec"] == create(kinds, MINIMAL)["spec"]
+    assert stored["spec"] == create(kinds, MINIMAL)["spec"] | {"template": {}}
 
 
 def test_a_name_of_52_characters_is_accepted(kinds):
@@ -122,7 +128,7 @@ def test_children_are_stored_just_as_they_are_rendered(kinds, restricted, exampl
         resources={"requests": {"cpu": "0.5", "memory": "1024Mi"}, "limits": {"memory": "2e9"}},
         tolerations=[{"key": "nvidia.com/gpu", "operator": "Exists"}, {"key": "team", "value": "ml"}],
     )
-    for child in children(md, hardware, models.plan(md, hardware)):
+    for child in models.children(md, hardware):
         assert contains(create(kinds, child), child), child["kind"]
 
 
@@ -131,7 +137,7 @@ def test_pods_are_admitted_where_pod_security_is_restricted(kinds, restricted, e
     obj = yaml.safe_load(example.read_text())
     obj["metadata"] |= {"namespace": restricted, "uid": "0b1c"}
     md = ModelDeployment.parse(obj)
-    template = children(md, models.hardware(), models.plan(md))[-1]["spec"]["template"]
+    template = models.children(md)[-1]["spec"]["template"]
     # Its own account does not exist in a dry run; Pod Security looks at all the rest.
     spec = {key: value for key, value in template["spec"].items() if key != "serviceAccountName"}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "engine", "namespace": restricted}, "spec": spec}
@@ -145,7 +151,8 @@ def test_the_status_is_stored_whole_and_its_columns_are_printed(kinds, restricte
     slow = models.histogram((0.4, 80), (0.5, 100))
     observation = models.seen(models.pod(), latency=LatencyView(models.NOW, slow, slow))
     plan = models.plan(md, hardware)
-    written = summarise(md, plan, observation, assess(md, plan, observation, models.NOW), None, models.NOW)
+    made = assess(md, plan, observation, models.NOW)
+    written = summarise(md, plan, observation, made, None, models.NOW, models.choice(md), models.taken(md))
 
     kinds.kubectl(
         *("patch", "mdep", "chat", "-n", restricted, "--subresource=status", "--type=merge"),

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from tests.support.operator_process import configuration, operating
+from tests.support.operator_process import NOWHERE, configuration, operating
 from tests.support.waiting import wait_until
 
-CHILDREN = "deployment,service,poddisruptionbudget,serviceaccount"
+CHILDREN = "deployment,service,poddisruptionbudget,serviceaccount,controllerrevisions"
 OURS = ("-l", "app.kubernetes.io/managed-by=paceline")
 
 
@@ -66,7 +66,7 @@ def world(cluster, namespace, tmp_path):
 
 def test_an_object_gets_its_children_and_a_status_that_says_what_is_missing(world):
     world.apply()
-    children = wait_until(lambda: len(world.children()) == 4 and world.children(), 30, "four children")
+    children = wait_until(lambda: len(world.children()) == 5 and world.children(), 30, "five children")
     owner = world.get("modeldeployment", "chat")["metadata"]["uid"]
     assert all(child["metadata"]["ownerReferences"][0]["uid"] == owner for child in children.values())
     wait_until(lambda: world.condition("Available").get("reason") == "NoCapacity", 30, "no node fits")
@@ -89,7 +89,7 @@ def test_a_settled_object_costs_no_writes(world):
 
 def test_what_others_change_in_our_fields_is_undone(world):
     world.apply()
-    wait_until(lambda: len(world.children()) == 4, 30, "four children")
+    wait_until(lambda: len(world.children()) == 5, 30, "five children")
     name = world.children()["Deployment"]["metadata"]["name"]
     patch = json.dumps({"spec": {"replicas": 5}})
     world.cluster.kubectl("patch", "deployment", name, "-n", world.namespace, "--type=merge", "-p", patch)
@@ -107,7 +107,7 @@ def test_what_others_change_in_our_fields_is_undone(world):
 
 def test_scale_and_spec_changes_reach_the_deployment(world):
     world.apply()
-    wait_until(lambda: len(world.children()) == 4, 30, "four children")
+    wait_until(lambda: len(world.children()) == 5, 30, "five children")
     world.cluster.kubectl("scale", "modeldeployment", "chat", "--replicas=3", "-n", world.namespace)
     wait_until(lambda: world.children()["Deployment"]["spec"]["replicas"] == 3, 20, "three replicas")
     wait_until(lambda: world.status().get("observedGeneration") == 2, 20, "the status is about it")
@@ -117,7 +117,7 @@ def test_scale_and_spec_changes_reach_the_deployment(world):
 
 def test_a_stranger_of_the_same_name_is_left_alone_and_named(world):
     world.apply()
-    wait_until(lambda: len(world.children()) == 4, 30, "four children")
+    wait_until(lambda: len(world.children()) == 5, 30, "five children")
     name = world.children()["Service"]["metadata"]["name"]
     world.cluster.kubectl("delete", "modeldeployment", "chat", "-n", world.namespace)
     wait_until(lambda: not world.children(), 30, "the children are gone")
@@ -135,14 +135,62 @@ def test_a_stranger_of_the_same_name_is_left_alone_and_named(world):
 
 def test_deletion_ends_and_leaves_nothing(world):
     world.apply()
-    wait_until(lambda: len(world.children()) == 4, 30, "four children")
+    wait_until(lambda: len(world.children()) == 5, 30, "five children")
     world.cluster.kubectl("delete", "modeldeployment", "chat", "-n", world.namespace, "--timeout=30s")
     wait_until(lambda: not world.children(), 60, "the children are gone")
     world.apply()
-    wait_until(lambda: len(world.children()) == 4, 60, "the same name can be used again")
+    wait_until(lambda: len(world.children()) == 5, 60, "the same name can be used again")
 
 
 def test_it_stops_within_five_seconds_and_gives_the_lease_back(world):
     world.apply()
     assert world.operator.stop() == 0
     assert world.get("lease", "paceline-operator")["spec"]["holderIdentity"] == ""
+
+
+class TestRevisions:
+    """Which template is applied, with ControllerRevisions that the real API server keeps."""
+
+    @staticmethod
+    def template(world):
+        return world.children()["Deployment"]["spec"]["template"]
+
+    @staticmethod
+    def kept(world):
+        found = world.get("controllerrevisions", *OURS)["items"]
+        return sorted(one["revision"] for one in found)
+
+    def test_a_spec_that_comes_back_brings_its_pods_back_and_history_is_in_order(self, world):
+        world.apply()
+        wait_until(lambda: len(world.children()) == 5, 30, "five children")
+        before = self.template(world)
+        world.apply(engine={"args": ["--x"], "custom": {"inference": "None"}})
+        wait_until(lambda: self.template(world) != before, 20, "a new template")
+        assert self.kept(world) == [1, 2]
+        world.apply(engine={"custom": {"inference": "None"}})
+        wait_until(lambda: self.template(world) == before, 20, "the template that it had")
+        wait_until(lambda: self.kept(world) == [2, 3], 20, "the same two revisions")
+
+    def test_a_changed_profile_alone_restarts_nothing_and_is_said(self, world):
+        world.apply(replicas=0)
+        wait_until(lambda: len(world.children()) == 5, 30, "five children")
+        wait_until(lambda: world.condition("Progressing").get("reason") == "RolledOut", 30, "rolled out")
+        before = self.template(world)
+        moved = {**NOWHERE, "nodeSelector": {**NOWHERE["nodeSelector"], "zone": "b"}}
+        world.operator.configure(configuration(world.namespace, profiles=[moved]))
+        wait_until(lambda: world.condition("Progressing").get("reason") == "PendingDrift", 30, "it says what differs")
+        assert "spec.nodeSelector.zone: nothing → b" in world.condition("Progressing")["message"]
+        assert self.template(world) == before
+        world.apply(replicas=0, rollout={"onOperatorUpgrade": "Auto"})
+        wait_until(lambda: self.template(world) != before, 20, "now it is followed")
+
+    def test_the_way_of_a_rollout_is_that_of_the_spec(self, world):
+        world.apply(rollout={"strategy": "Recreate"})
+        wait_until(lambda: len(world.children()) == 5, 30, "five children")
+        assert world.children()["Deployment"]["spec"]["strategy"] == {"type": "Recreate"}
+        world.apply(rollout={"maxSurge": 0, "maxUnavailable": 2})
+        rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 2}}
+        wait_until(lambda: world.children()["Deployment"]["spec"]["strategy"] == rolling, 20, "the other way")
+        wait_until(lambda: world.status()["effective"]["strategy"] == "RollingUpdate +0/-2", 20, "it says so")
+        world.apply(rollout={"strategy": "Recreate"})
+        wait_until(lambda: world.children()["Deployment"]["spec"]["strategy"] == {"type": "Recreate"}, 20, "and back")

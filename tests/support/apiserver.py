@@ -24,7 +24,7 @@ Key = tuple[str, str, str, str]
 
 SERVED = {
     "paceline.dev/v1alpha1": {"modeldeployments": "ModelDeployment"},
-    "apps/v1": {"deployments": "Deployment"},
+    "apps/v1": {"controllerrevisions": "ControllerRevision", "deployments": "Deployment"},
     "policy/v1": {"poddisruptionbudgets": "PodDisruptionBudget"},
     "discovery.k8s.io/v1": {"endpointslices": "EndpointSlice"},
     "coordination.k8s.io/v1": {"leases": "Lease"},

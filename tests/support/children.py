@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from paceline import engines
+from paceline import engines, render
 from paceline.api.modeldeployment import ModelDeployment
 from paceline.api.profile import find_profile
-from paceline.render import children as rendered_children
 from paceline.settings import OperatorSettings
 from tests.support.helm import ROOT, case, only
 
@@ -32,4 +32,5 @@ def children(example: Path, *, namespace: str = "models") -> list[dict[str, Any]
     settings = chart_settings()
     profile = find_profile(settings.profiles, md.spec.hardware.profile)
     plan = engines.plan(md, profile, engines.EngineImages(engine_sim=settings.images.engine_sim))
-    return [dict(child) for child in rendered_children(md, profile, plan)]
+    revision = replace(render.revision(md, profile, plan), number=1)
+    return [dict(child) for child in render.children(md, revision, render.rolling(1, 0))]

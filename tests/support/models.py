@@ -7,11 +7,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from paceline import engines
+from paceline import engines, render
 from paceline.api.modeldeployment import ModelDeployment
 from paceline.api.profile import HardwareProfile
-from paceline.decide.observation import AnswerView, DeploymentView, Observation, PodView
-from paceline.render import children, revision_of
+from paceline.api.revision import Revision
+from paceline.decide.observation import AnswerView, Children, DeploymentView, Observation, PodView
+from paceline.decide.revisions import Choice
+from paceline.decide.rollout import Way, way
 from paceline.stats.histogram import Histogram
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
@@ -60,9 +62,25 @@ def plan(md: ModelDeployment | None = None, profile: HardwareProfile | None = No
     return engines.plan(md or model(), profile or hardware(), IMAGES)
 
 
-def revision(md: ModelDeployment) -> str:
-    """The revision that a ModelDeployment renders to."""
-    return revision_of(children(md, hardware(), plan(md)))
+def revision(md: ModelDeployment | None = None, profile: HardwareProfile | None = None, number: int = 1) -> Revision:
+    """The revision that a ModelDeployment renders to, as if it were kept under that number."""
+    md, profile = md or model(), profile or hardware()
+    return replace(render.revision(md, profile, plan(md, profile)), number=number)
+
+
+def choice(md: ModelDeployment | None = None) -> Choice:
+    """That revision, in force."""
+    return Choice(revision(md), "", (), ())
+
+
+def taken(md: ModelDeployment | None = None) -> Way:
+    """The way of a rollout that has not begun."""
+    return way(md or model(), plan(md), Children())
+
+
+def children(md: ModelDeployment, profile: HardwareProfile | None = None) -> tuple[dict[str, Any], ...]:
+    """All children of a ModelDeployment that is seen for the first time."""
+    return render.children(md, revision(md, profile), render.rolling(1, 0))
 
 
 def deployment(wanted: int = 1, **fields: Any) -> DeploymentView:

@@ -28,7 +28,7 @@ class Objects:
     """What a test reads and writes as administrator; make it with `objects_of`."""
 
     def __init__(self, client: httpx.Client) -> None:
-        self._client = client
+        self.client = self._client = client
 
     def find(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
         """An object, or None."""

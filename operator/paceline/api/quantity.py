@@ -10,6 +10,9 @@ from __future__ import annotations
 import re
 from decimal import ROUND_CEILING, Decimal
 
+#: Quantities that are not negative, as schemas can check them.
+PATTERN = r"^[0-9]+(\.[0-9]+)?(n|u|m|k|Ki|Mi|Gi|Ti|Pi|Ei|M|G|T|P|E|e-?[0-9]{1,3})?$"
+
 _PATTERN = re.compile(r"^\+?([0-9]+\.?[0-9]*|\.[0-9]+)(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]|[eE][+-]?[0-9]{1,3})?$")
 _SCIENTIFIC = re.compile(r"[eE][+-]?[0-9]+$")
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}

@@ -82,6 +82,13 @@ ROLLOUT_IN_PROGRESS = Reason(
 ROLLED_OUT = Reason(
     "RolledOut", ((PROGRESSING, "False"),), "All replicas are of the current revision; nothing is being changed."
 )
+PENDING_DRIFT = Reason(
+    "PendingDrift",
+    ((PROGRESSING, "False"),),
+    "All replicas are of the current revision, which this release of the operator, or the profile as it is now, would "
+    "render otherwise. The message says what differs. No pod is restarted for it.",
+    "Nothing needs to be done; to take it over, change the spec or set spec.rollout.onOperatorUpgrade to Auto.",
+)
 PROGRESS_DEADLINE_EXCEEDED = Reason(
     "ProgressDeadlineExceeded",
     ((PROGRESSING, "False"), (READY, "False")),

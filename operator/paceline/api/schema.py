@@ -44,6 +44,8 @@ def _convert(node: Schema, definitions: dict[str, Schema]) -> Schema:
         result["default"] = _without_null(result["default"])
         if result["default"] is None or result["default"] == [] or result["default"] == {}:
             del result["default"]
+    if "patternProperties" in result:  # a map whose keys have a pattern, which cannot be said
+        result["additionalProperties"] = next(iter(result.pop("patternProperties").values()))
     if isinstance(result.get("additionalProperties"), dict):
         result["additionalProperties"] = _convert(result["additionalProperties"], definitions)
         # What keys look like cannot be said; how many there are is bounded by maxProperties.

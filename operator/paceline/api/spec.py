@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 
 from paceline.api.base import LABEL_PATTERN, Model, cel, rules
 from paceline.api.engine_spec import Engine
+from paceline.api.pod_overrides import PodOverrides
 
 #: The schemes of model.uri that work, and the engine that each one chooses.
 SCHEMES: dict[str, Literal["Simulator", "Custom"]] = {"sim": "Simulator", "image": "Custom"}
@@ -16,6 +17,8 @@ URI_PATTERN = r"^(sim://[a-z0-9]([a-z0-9._-]*[a-z0-9])?|image://[A-Za-z0-9]([A-Z
 SERVED_NAME_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9._:/-]*[A-Za-z0-9])?$"
 
 Task = Literal["Generate", "Embed"]
+Strategy = Literal["Auto", "Replace", "Recreate"]
+OnOperatorUpgrade = Literal["Never", "Auto"]
 
 
 class ModelSource(Model):
@@ -121,6 +124,51 @@ class Lifecycle(Model):
 class Rollout(Model):
     """rollout says how a new revision replaces the old one."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            cel(
+                "self.strategy == 'Recreate' || self.maxSurge + self.maxUnavailable > 0",
+                message="must be larger than 0 where maxUnavailable is 0 too: with neither one replica more nor one "
+                "fewer, none can be replaced; set one of them to 1 or strategy to Recreate",
+                field=".maxSurge",
+            ),
+        )
+    )
+
+    strategy: Strategy = Field(
+        "Auto",
+        description="strategy is Auto, Replace (pods are replaced step by step, within maxSurge and maxUnavailable) or "
+        "Recreate (all old pods end before the first new one starts). Auto replaces; where a profile of capacity Fixed "
+        "has no accelerator left for one more pod, it stops an old one first and says so. Clients must accept values "
+        "that they do not know. Default: Auto.",
+    )
+    max_surge: int = Field(
+        1,
+        ge=0,
+        le=1000,
+        description="maxSurge is how many replicas there may be more than wanted while a revision replaces another. "
+        "Recreate ignores it. Default: 1.",
+    )
+    max_unavailable: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="maxUnavailable is how many of the wanted replicas may be missing at any instant of a rollout. "
+        "Recreate ignores it. Default: 0.",
+    )
+    on_operator_upgrade: OnOperatorUpgrade = Field(
+        "Never",
+        description="onOperatorUpgrade says what happens where a new release of the operator, or a changed profile, "
+        "would run the same spec otherwise: Never (nothing, until the spec changes; the condition Progressing says "
+        "PendingDrift and what differs) or Auto (it rolls out like a change of the spec). Default: Never.",
+    )
+    revision_history_limit: int = Field(
+        5,
+        ge=0,
+        le=100,
+        description="revisionHistoryLimit is how many former revisions are kept to go back to, besides those whose "
+        "pods still run. Default: 5.",
+    )
     progress_deadline_seconds: int = Field(
         3600,
         ge=1,
@@ -198,6 +246,12 @@ class Spec(Model):
         Rollout(),
         description="rollout says how a new revision replaces the old one: one replica more is started, and an old one "
         "stops when the new one is ready.",
+    )
+
+    template: PodOverrides = Field(
+        default_factory=PodOverrides,
+        description="template holds the fields of the pods that may be set beside what the profile and the engine say: "
+        "a list of what is allowed. A change is a new revision.",
     )
 
     @property

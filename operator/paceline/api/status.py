@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from paceline.api import quantity
 from paceline.api.base import DecimalText, Model
 from paceline.api.engine_spec import Argument
 
@@ -13,7 +14,7 @@ QuantityText = Annotated[
     str,
     Field(
         max_length=64,
-        pattern=r"^[0-9]+(\.[0-9]+)?(n|u|m|k|Ki|Mi|Gi|Ti|Pi|Ei|M|G|T|P|E|e-?[0-9]{1,3})?$",
+        pattern=quantity.PATTERN,
         json_schema_extra={"x-kubernetes-int-or-string": True},
     ),
 ]
@@ -170,6 +171,22 @@ class ConditionSchema(Model):
     )
 
 
+class PlacedRevision(Model):
+    """A revision that has pods, or is to have them."""
+
+    name: str = Field(max_length=253, description="name is that of its ControllerRevision.")
+    replicas: int = Field(ge=0, le=2147483647, description="replicas is the number of its ready pods.")
+
+
+class Revisions(Model):
+    """revisions says which revision serves, and which one is to take its place."""
+
+    stable: PlacedRevision | None = Field(None, description="stable is the revision that serves.")
+    candidate: PlacedRevision | None = Field(
+        None, description="candidate is the revision that is being rolled out; left out when none is."
+    )
+
+
 class StatusSchema(Model):
     """status is what the operator has seen and done."""
 
@@ -197,6 +214,14 @@ class StatusSchema(Model):
     display: Display | None = Field(None, description="display holds what the columns of kubectl get print.")
     effective: Effective | None = Field(
         None, description="effective is the spec with everything resolved that was left open."
+    )
+    fingerprint: str | None = Field(
+        None,
+        max_length=128,
+        description="fingerprint is the digest of what answers: the model, and the engine's image and arguments.",
+    )
+    revisions: Revisions | None = Field(
+        None, description="revisions says which revision serves, and which one is to take its place."
     )
     slo: Slo | None = Field(None, description="slo holds the measured latencies.")
     cost: Cost | None = Field(None, description="cost is what the replicas cost by the profile's price.")

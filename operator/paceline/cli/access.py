@@ -47,6 +47,7 @@ RULES: tuple[Rule, ...] = (
         ("get", "list", *WRITE),
     ),
     Rule("The same.", "policy", ("poddisruptionbudgets",), ("get", "list", *WRITE)),
+    Rule("Revisions: kept as they were first rendered.", "apps", ("controllerrevisions",), ("get", "list", *WRITE)),
     Rule("Why a pod does not start.", "", ("pods",), READ),
     Rule("Which pods serve.", "discovery.k8s.io", ("endpointslices",), READ),
     Rule("What happened, told once.", "", ("events",), ("create",)),

@@ -107,6 +107,24 @@ class Cluster:
         data: dict[str, Any] = answer.json()
         return data
 
+    def replace(self, path: str, obj: Mapping[str, Any]) -> dict[str, Any]:
+        """Write a whole object, but only over the one that was read.
+
+        Args:
+            path: Path of the object.
+            obj: The object with the resourceVersion that it was read with.
+
+        Raises:
+            CliError: the server refuses, or the object has changed since; the message has its words.
+        """
+        with self._words():
+            answer = self._http.put(
+                path, json=dict(obj), params={"fieldManager": "paceline-cli"}, extensions=self._extensions
+            )
+        self._check(answer)
+        data: dict[str, Any] = answer.json()
+        return data
+
     def delete(self, path: str, version: str) -> None:
         """Delete an object, but only as it was read; one that is already gone is no error.
 

@@ -43,10 +43,12 @@ class Assessment:
     Attributes:
         conditions: One of each type, in the order of `conditions.TYPES`.
         requeue_seconds: Look again after this time even if nothing is heard; None: events and the resync suffice.
+        settled: All pods are of the revision in force.
     """
 
     conditions: tuple[Condition, ...]
     requeue_seconds: float | None = None
+    settled: bool = False
 
     def condition(self, kind: ConditionType) -> Condition:
         """The condition of that type."""
@@ -94,7 +96,11 @@ def assess(
         Condition(kind, verdict.status, verdict.reason, verdict.message, md.generation)
         for kind, verdict in verdicts.items()
     )
-    return Assessment(conditions, PROBE_SECONDS if available.reason == reasons.PROBE_PENDING.name else None)
+    return Assessment(
+        conditions,
+        PROBE_SECONDS if available.reason == reasons.PROBE_PENDING.name else None,
+        settled=observation.deployment is not None and _settled(md, observation, observation.deployment),
+    )
 
 
 def refused(generation: int, previous: tuple[Condition, ...], problem: PacelineError) -> Assessment:
@@ -200,13 +206,7 @@ def _progress(md: ModelDeployment, seen: Observation, expected: Expectation, pro
     if deployment is None:
         return _unseen("how far the rollout is")
     if _settled(md, seen, deployment):
-        trouble = worst(_live(seen), deployment, expected)
-        if trouble and trouble.reason in _SHORTAGES:
-            share = f"{deployment.available} of {md.spec.replicas} replicas are available."
-            return _Verdict.of("False", trouble.reason, f"{share} {trouble.message}")
-        return _Verdict.of(
-            "False", reasons.ROLLED_OUT, f"All replicas run revision {deployment.revision or 'unknown'}."
-        )
+        return _rolled_out(md, seen, deployment, expected)
     if deployment.progress_reason == "ProgressDeadlineExceeded":
         seconds = md.spec.rollout.progress_deadline_seconds
         return _Verdict.of(
@@ -218,8 +218,19 @@ def _progress(md: ModelDeployment, seen: Observation, expected: Expectation, pro
     return _Verdict.of(
         "True",
         reasons.ROLLOUT_IN_PROGRESS,
-        f"{deployment.updated} of {md.spec.replicas} replicas are updated, {deployment.available} are available.",
+        f"{deployment.updated} of {md.spec.replicas} replicas are updated, {deployment.available} are available. "
+        f"{seen.way}",
     )
+
+
+def _rolled_out(md: ModelDeployment, seen: Observation, deployment: DeploymentView, expected: Expectation) -> _Verdict:
+    trouble = worst(_live(seen), deployment, expected)
+    if trouble and trouble.reason in _SHORTAGES:
+        share = f"{deployment.available} of {md.spec.replicas} replicas are available."
+        return _Verdict.of("False", trouble.reason, f"{share} {trouble.message}")
+    if seen.drift:
+        return _Verdict.of("False", reasons.PENDING_DRIFT, f"A new revision would have other pods: {seen.drift}.")
+    return _Verdict.of("False", reasons.ROLLED_OUT, f"All replicas run revision {deployment.revision or 'unknown'}.")
 
 
 def _readiness(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from paceline.api.revision import Revision
 from paceline.stats.histogram import Histogram
 
 #: Twelve times the default interval of the test requests.
@@ -26,6 +27,7 @@ class DeploymentView:
         total: Pods that exist and are not being deleted.
         progress_reason: Reason of its condition Progressing; "" without one.
         failure: Message of its condition ReplicaFailure while that is True, else "".
+        surge: Pods more than wanted that its strategy allows.
     """
 
     name: str
@@ -39,6 +41,7 @@ class DeploymentView:
     available: int
     progress_reason: str = ""
     failure: str = ""
+    surge: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,26 @@ class LatencyView:
 
 
 @dataclass(frozen=True, slots=True)
+class Children:
+    """What there is of a ModelDeployment in the cluster.
+
+    Attributes:
+        deployment: None while there is none.
+        revisions: All that are kept, in any order.
+    """
+
+    deployment: DeploymentView | None = None
+    pods: tuple[PodView, ...] = ()
+    revisions: tuple[Revision, ...] = ()
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """Revisions whose pods there are, or are to be."""
+        wanted = {self.deployment.revision} if self.deployment else set()
+        return frozenset(wanted.union(pod.revision for pod in self.pods))
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """Everything that was seen of one ModelDeployment.
 
@@ -130,6 +153,9 @@ class Observation:
         service: Name of the Service; "" while there is none.
         answers: The last test request of each pod; empty where none was made.
         latency: None where nothing was measured lately.
+        revisions: All that are kept, in any order.
+        drift: What would change in the pods if the spec were rendered now; "" nothing.
+        way: How a new revision replaces the old one, in words.
     """
 
     revision: str = ""
@@ -138,3 +164,6 @@ class Observation:
     pods: tuple[PodView, ...] = ()
     answers: tuple[AnswerView, ...] = ()
     latency: LatencyView | None = None
+    revisions: tuple[Revision, ...] = ()
+    drift: str = ""
+    way: str = ""

@@ -12,7 +12,9 @@ from paceline.api.names import endpoint, selector
 from paceline.decide import figures
 from paceline.decide.health import Assessment
 from paceline.decide.observation import LatencyView, Observation
-from paceline.engines.base import EnginePlan, Probe
+from paceline.decide.revisions import Choice, places
+from paceline.decide.rollout import Way
+from paceline.engines.base import EnginePlan
 
 Status = dict[str, Any]
 
@@ -27,6 +29,8 @@ def summarise(
     assessment: Assessment,
     previous: Mapping[str, Any] | None,
     now: datetime,
+    choice: Choice | None,
+    way: Way | None,
 ) -> Status:
     """The whole status. Equal to `previous` where nothing is to be said.
 
@@ -37,6 +41,8 @@ def summarise(
         assessment: What `health.assess` made of it.
         previous: The status that the object has; None at first.
         now: With a time zone.
+        choice: The revision in force; None where the spec could not be resolved.
+        way: How a new revision replaces the old one; None likewise.
     """
     before = dict(previous or {})
     deployment = observation.deployment
@@ -52,7 +58,9 @@ def summarise(
         "selector": selector(md.name),
         "endpoint": endpoint(md.namespace, observation.service) if observation.service else None,
         "display": _display(f"{ready}/{md.spec.replicas}", slo, cost),
-        "effective": effective(plan) if plan else before.get("effective"),
+        "fingerprint": choice.revision.fingerprint if choice else before.get("fingerprint"),
+        "revisions": _revisions(choice, observation, assessment, before) if choice else before.get("revisions"),
+        "effective": _effective(choice, way) if choice and way else before.get("effective"),
         "slo": slo,
         "cost": cost,
     }
@@ -64,6 +72,26 @@ def refuse(generation: int, assessment: Assessment, previous: Mapping[str, Any] 
     before = dict(previous or {})
     conditions = merge(before, assessment.conditions, now)
     return {**before, "conditions": conditions, "observedGeneration": generation}
+
+
+def _effective(choice: Choice, way: Way) -> Status:
+    shown: Status = choice.revision.data["effective"]
+    return {**shown, "strategy": way.name}
+
+
+def _revisions(choice: Choice, seen: Observation, assessment: Assessment, before: Status) -> Status:
+    """The stable revision and, in a rollout, the candidate."""
+    earlier = before.get("revisions")
+    stable = earlier.get("stable") if isinstance(earlier, Mapping) else None
+    found = places(
+        choice,
+        seen.revisions,
+        [pod.revision for pod in seen.pods if pod.ready and not pod.deleting],
+        settled=assessment.settled,
+        stable=str(stable.get("name", "")) if isinstance(stable, Mapping) else "",
+    )
+    named = zip(("stable", "candidate"), found, strict=True)
+    return {name: {"name": place.name, "replicas": place.replicas} for name, place in named if place}
 
 
 def _slo(before: object, latency: LatencyView | None, now: datetime) -> Status | None:
@@ -112,37 +140,3 @@ def _display(replicas: str, slo: Status | None, cost: object) -> Status:
     if isinstance(cost, Mapping):
         shown["costPerHour"] = str(cost.get("perHour", ""))
     return shown
-
-
-def effective(plan: EnginePlan) -> Status:
-    """The plan as `status.effective` shows it; no environment values."""
-    return {
-        "profile": plan.profile,
-        "type": plan.type,
-        "image": plan.image,
-        "command": list(plan.command),
-        "args": list(plan.args),
-        "port": plan.port,
-        "runAsUser": plan.run_as_user,
-        "servedName": plan.served_name,
-        "task": plan.task,
-        "batching": plan.batching,
-        "inference": plan.inference,
-        "strategy": "RollingUpdate",
-        "terminationGracePeriodSeconds": plan.termination_grace_seconds,
-        "probes": {
-            "startup": _probe(plan.probes.startup),
-            "readiness": _probe(plan.probes.readiness),
-            "liveness": _probe(plan.probes.liveness),
-        },
-        "resources": {"requests": dict(plan.requests), "limits": dict(plan.limits)},
-    }
-
-
-def _probe(probe: Probe) -> Status:
-    return {
-        "path": probe.path,
-        "periodSeconds": probe.period_seconds,
-        "timeoutSeconds": probe.timeout_seconds,
-        "failureThreshold": probe.failure_threshold,
-    }

@@ -30,6 +30,7 @@ def deployment_view(obj: Raw) -> DeploymentView:
         available=status.get("availableReplicas", 0),
         progress_reason=conditions.get("Progressing", {}).get("reason", ""),
         failure=failure.get("message", "") if failure.get("status") == "True" else "",
+        surge=_count((spec.get("strategy") or {}).get("rollingUpdate") or {}, "maxSurge"),
     )
 
 
@@ -60,6 +61,11 @@ def pod_view(obj: Raw) -> PodView:
         unschedulable=scheduled.get("message", "") if scheduled.get("reason") == "Unschedulable" else "",
         failed=_failed(status),
     )
+
+
+def _count(block: Raw, name: str) -> int:
+    value = block.get(name)
+    return value if isinstance(value, int) else 0
 
 
 def _engine(statuses: Iterable[Raw]) -> Raw:

@@ -16,6 +16,7 @@ EXIT_SECONDS = 5
 #: The same for an engine that never answered and so has nothing to drain.
 UNSTARTED_SECONDS = PRE_STOP_SECONDS + EXIT_SECONDS
 
+Capacity = Literal["Elastic", "Fixed"]
 Batching = Literal["Continuous", "Dynamic", "Static", "Engine"]
 
 
@@ -80,6 +81,48 @@ class Probes:
 
 
 @dataclass(frozen=True, slots=True)
+class Scratch:
+    """An empty volume of the pod, gone with it.
+
+    Attributes:
+        name: Of the volume.
+        path: Where it is mounted.
+        size: Canonical quantity in memory (it counts towards the memory limit); "" on the node's disk without a limit.
+    """
+
+    name: str
+    path: str
+    size: str = ""
+
+
+#: Every engine has one: the root file system is read-only.
+TMP = Scratch("tmp", "/tmp")  # noqa: S108 - an emptyDir
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What is particular to an engine; `assemble` makes a plan of it.
+
+    Attributes:
+        readiness_path: Answers 200 when, and only when, the engine can serve.
+        drains: It finishes its answers after SIGTERM by itself. One that does not gets the time before SIGTERM.
+    """
+
+    type: EngineType
+    image: str
+    command: tuple[str, ...]
+    args: tuple[str, ...]
+    port: int
+    readiness_path: str
+    metrics: MetricNames | None
+    batching: Batching
+    env: tuple[tuple[str, str], ...] = ()
+    scratch: tuple[Scratch, ...] = (TMP,)
+    inference: Inference = "OpenAI"
+    drains: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class EnginePlan:
     """How one replica is run.
 
@@ -95,6 +138,8 @@ class EnginePlan:
         limits: The same.
         profile: Name of the hardware profile.
         price_per_hour: Of one replica, all of its accelerators, in `currency`.
+        capacity: "Fixed" where accelerators do not come by themselves when pods wait for them.
+        accelerator: Extended resource of the profile; "" for none.
     """
 
     type: EngineType
@@ -102,6 +147,7 @@ class EnginePlan:
     command: tuple[str, ...]
     args: tuple[str, ...]
     env: tuple[tuple[str, str], ...]
+    scratch: tuple[Scratch, ...]
     port: int
     run_as_user: int
     probes: Probes
@@ -117,6 +163,8 @@ class EnginePlan:
     profile: str
     price_per_hour: Decimal
     currency: str
+    capacity: Capacity
+    accelerator: str
 
     @property
     def termination_grace_seconds(self) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from paceline.api.engine_spec import Custom
 from paceline.api.modeldeployment import ModelDeployment
 from paceline.api.profile import HardwareProfile
-from paceline.engines.base import PRE_STOP_SECONDS, EnginePlan, MetricNames, probes
-from paceline.engines.resources import resources
+from paceline.engines.assemble import assemble
+from paceline.engines.base import TMP, EnginePlan, MetricNames, Program
 from paceline.errors import Stalled
 
 
@@ -24,27 +24,17 @@ def plan(md: ModelDeployment, profile: HardwareProfile) -> EnginePlan:
             f"{md.spec.model.location} how to batch. Remove it and use spec.engine.args.",
         )
     custom = engine.custom or Custom()
-    requests, limits = resources(profile, md.spec.hardware.count)
-    return EnginePlan(
+    program = Program(
         type="Custom",
         image=md.spec.model.location,
         command=custom.command,
         args=engine.args,
         # The root file system is read-only and the user has no entry in the image's /etc/passwd.
-        env=(("HOME", "/tmp"),),  # noqa: S108 - an emptyDir of the pod
+        env=(("HOME", TMP.path),),
         port=custom.port,
-        run_as_user=profile.run_as_user,
-        probes=probes(custom.readiness_path, md.spec.lifecycle.startup_seconds),
-        pre_stop_seconds=PRE_STOP_SECONDS,
-        drain_seconds=md.spec.lifecycle.drain_seconds,
+        readiness_path=custom.readiness_path,
         metrics=MetricNames(custom.metrics.path, custom.metrics.ttft, custom.metrics.tpot) if custom.metrics else None,
         inference=custom.inference,
-        served_name=md.served_name,
-        task=md.spec.model.task,
         batching="Engine",
-        requests=requests,
-        limits=limits,
-        profile=profile.name,
-        price_per_hour=profile.price * md.spec.hardware.count,
-        currency=profile.currency,
     )
+    return assemble(md, profile, program)

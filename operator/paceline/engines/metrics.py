@@ -22,6 +22,28 @@ VLLM = MetricNames(
     generation_tokens="vllm:generation_tokens_total",
 )
 
+#: SGLang's, with --enable-metrics.
+SGLANG = MetricNames(
+    path="/metrics",
+    ttft="sglang:time_to_first_token_seconds",
+    tpot="sglang:time_per_output_token_seconds",
+    running="sglang:num_running_reqs",
+    waiting="sglang:num_queue_reqs",
+    kv_use="sglang:token_usage",
+    prompt_tokens="sglang:prompt_tokens_total",
+    generation_tokens="sglang:generation_tokens_total",
+)
+#: llama-server's, with --metrics. It has no histograms.
+LLAMA_CPP = MetricNames(
+    path="/metrics",
+    ttft="",
+    tpot="",
+    running="llamacpp:requests_processing",
+    waiting="llamacpp:requests_deferred",
+    prompt_tokens="llamacpp:prompt_tokens_total",
+    generation_tokens="llamacpp:tokens_predicted_total",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:

@@ -8,6 +8,7 @@ from paceline.api.profile import HardwareProfile
 from paceline.api.spec import SCHEMES
 from paceline.engines import custom, simulator
 from paceline.engines.base import EngineImages, EnginePlan
+from paceline.engines.overrides import overridden
 from paceline.errors import Stalled
 
 
@@ -43,6 +44,6 @@ def plan(md: ModelDeployment, profile: HardwareProfile, images: EngineImages) ->
     Raises:
         Stalled: the spec cannot be run; the reason and message say why and what to change.
     """
-    if engine_type(md) == "Simulator":
-        return simulator.plan(md, profile, images)
-    return custom.plan(md, profile)
+    simulated = engine_type(md) == "Simulator"
+    planned = simulator.plan(md, profile, images) if simulated else custom.plan(md, profile)
+    return overridden(planned, md, profile)

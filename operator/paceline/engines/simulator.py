@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from paceline.api.modeldeployment import ModelDeployment
 from paceline.api.profile import HardwareProfile
-from paceline.engines.base import PRE_STOP_SECONDS, Batching, EngineImages, EnginePlan, probes
+from paceline.engines.assemble import assemble, refuse_owned
+from paceline.engines.base import Batching, EngineImages, EnginePlan, Program
 from paceline.engines.metrics import VLLM
-from paceline.engines.resources import resources
 from paceline.errors import Stalled
 
 PORT = 8000
@@ -32,17 +32,9 @@ def plan(md: ModelDeployment, profile: HardwareProfile, images: EngineImages) ->
         Stalled: reason InvalidSpec, when spec.engine.args sets what another field sets.
     """
     engine = md.spec.engine_or_default
-    taken = sorted({arg.partition("=")[0] for arg in engine.args} & _OWNED)
-    if taken:
-        raise Stalled(
-            "InvalidSpec",
-            f"spec.engine.args sets {', '.join(taken)}, which paceline sets from other fields of the spec. "
-            "Remove it from args and set the field.",
-        )
+    refuse_owned(engine.args, _OWNED)
     batching, batching_args = _batching(md)
-    requests, limits = resources(profile, md.spec.hardware.count)
-    drain = md.spec.lifecycle.drain_seconds
-    return EnginePlan(
+    program = Program(
         type="Simulator",
         image=engine.image or images.engine_sim,
         command=("paceline", "engine-sim"),
@@ -52,26 +44,15 @@ def plan(md: ModelDeployment, profile: HardwareProfile, images: EngineImages) ->
             "--host=0.0.0.0",
             f"--port={PORT}",
             *batching_args,
-            f"--drain-seconds={drain}",
+            f"--drain-seconds={md.spec.lifecycle.drain_seconds}",
             *engine.args,
         ),
-        env=(),
         port=PORT,
-        run_as_user=profile.run_as_user,
-        probes=probes("/health", md.spec.lifecycle.startup_seconds),
-        pre_stop_seconds=PRE_STOP_SECONDS,
-        drain_seconds=drain,
+        readiness_path="/health",
         metrics=VLLM,
-        inference="OpenAI",
-        served_name=md.served_name,
-        task=md.spec.model.task,
         batching=batching,
-        requests=requests,
-        limits=limits,
-        profile=profile.name,
-        price_per_hour=profile.price * md.spec.hardware.count,
-        currency=profile.currency,
     )
+    return assemble(md, profile, program)
 
 
 def _batching(md: ModelDeployment) -> tuple[Batching, tuple[str, ...]]:

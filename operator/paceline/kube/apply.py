@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from paceline.api.digest import digest
 from paceline.api.names import ANNOTATION_APPLIED, FIELD_MANAGER
 from paceline.errors import Conflict, NotFound, PacelineError, Stalled, Waiting
 from paceline.kube.cache import Cache, Child
 from paceline.kube.client import APPLY, METADATA, Api
-from paceline.kube.resources import APPLIED, BY_KIND, JsonObject, Key, Resource
+from paceline.kube.resources import (
+    APPLIED,
+    BY_KIND,
+    CONTROLLERREVISIONS,
+    DEPLOYMENTS,
+    READ,
+    WATCHED,
+    JsonObject,
+    Key,
+    Resource,
+)
 from paceline.kube.subset import covers
+from paceline.kube.views import view_of
 
 #: Items of a LIST do not say what they are.
 _LEFT_OUT = ("apiVersion", "kind")
@@ -25,8 +36,13 @@ class Applier:
     api: Api
     cache: Cache
 
-    async def apply(self, owner: Key, uid: str, manifests: Sequence[JsonObject]) -> int:
-        """Apply what differs, then remove what is owned but no longer rendered. Number of writes.
+    async def apply(
+        self, owner: Key, uid: str, manifests: Sequence[JsonObject], *, obsolete: Collection[Key] = ()
+    ) -> int:
+        """Apply what differs, then remove what is owned and no longer rendered. Number of writes.
+
+        Revisions are removed only where they are `obsolete`: those that are not rendered are history. A template is not
+        applied before its revision is kept.
 
         A child that cannot be written does not keep the others from being written; its error is raised at the end.
 
@@ -34,17 +50,22 @@ class Applier:
             PacelineError: the first failure; ChildConflict when an object of that name belongs to somebody else.
         """
         writes, first = 0, None
+        failed: set[str] = set()
         for manifest in sorted(manifests, key=lambda one: _ORDER[one["kind"]]):
+            if manifest["kind"] == DEPLOYMENTS.kind and CONTROLLERREVISIONS.kind in failed:
+                continue
             try:
                 writes += await self._apply_one(owner, uid, manifest)
             except PacelineError as error:
                 if not error.visible:
                     raise
                 first = first or error
+                failed.add(manifest["kind"])
         if first is not None:
             raise first
         wanted = {(BY_KIND[manifest["kind"]], _key(manifest)) for manifest in manifests}
-        return writes + await self._prune(owner, uid, wanted)
+        self.cache.drop_bodies(owner)
+        return writes + await self._prune(owner, uid, wanted, obsolete)
 
     async def _apply_one(self, owner: Key, uid: str, manifest: JsonObject) -> int:
         resource, key, stamp = BY_KIND[manifest["kind"]], _key(manifest), digest(manifest)
@@ -118,14 +139,18 @@ class Applier:
         )
         child = Child.parse(resource, answer, whole=False)
         if child is not None:
+            if resource in READ and resource not in WATCHED:  # nobody else will show what was sent
+                child = replace(child, view=view_of(resource, wanted), viewed=child.version)
             self.cache.put(resource, key, child)
             self.cache.record(resource, key, stamp, child)
 
-    async def _prune(self, owner: Key, uid: str, wanted: set[tuple[Resource, Key]]) -> int:
+    async def _prune(self, owner: Key, uid: str, wanted: set[tuple[Resource, Key]], obsolete: Collection[Key]) -> int:
         """Delete owned children that are not rendered any more, each after a live look."""
         writes = 0
         for resource, key, child in list(self.cache.owned(owner)):
             if resource not in APPLIED or (resource, key) in wanted or child.owner_uid != uid or child.deleting:
+                continue
+            if resource is CONTROLLERREVISIONS and key not in obsolete:
                 continue
             live = await self._look(resource, key, owner, uid)
             if live is None or live.owner_uid != uid or live.deleting:

@@ -41,6 +41,7 @@ class Child:
         shape: Hash of labels, annotations and owner references.
         deleting: It has a deletionTimestamp.
         view: What decisions read of it; None until its body was seen, and for kinds that no decision reads.
+        viewed: resourceVersion of that body; older than `version` where an answer to our own write came since.
     """
 
     owner: Key
@@ -52,6 +53,7 @@ class Child:
     shape: int
     deleting: bool
     view: View | None = None
+    viewed: str = ""
 
     @property
     def essence(self) -> tuple[object, ...]:
@@ -71,7 +73,7 @@ class Child:
         annotations = metadata.get("annotations") or {}
         ours = {name: value for name, value in annotations.items() if not name.startswith(_FOREIGN_ANNOTATIONS)}
         references = metadata.get("ownerReferences") or []
-        return cls(
+        child = cls(
             owner=owner,
             owner_uid=next((str(ref.get("uid", "")) for ref in references if ref.get("controller")), ""),
             uid=metadata["uid"],
@@ -80,8 +82,8 @@ class Child:
             digest=annotations.get(ANNOTATION_APPLIED, ""),
             shape=hash(repr((sorted((metadata.get("labels") or {}).items()), sorted(ours.items()), references))),
             deleting=bool(metadata.get("deletionTimestamp")),
-            view=view_of(resource, obj) if whole else None,
         )
+        return replace(child, view=view_of(resource, obj), viewed=child.version) if whole else child
 
 
 class Owner(NamedTuple):
@@ -158,11 +160,11 @@ class Cache:
         if known is not None:
             same = known.uid == child.uid
             if not newer(child.version, known.version):
-                if not same or child.view is None or known.view is not None:
+                if not same or child.view is None or not newer(child.version, known.viewed):
                     return False
-                child = replace(known, view=child.view)  # the body of what was known by its metadata only
+                child = replace(known, view=child.view, viewed=child.viewed)  # the body to an answer that came first
             elif same and child.view is None:
-                child = replace(child, view=known.view)
+                child = replace(child, view=known.view, viewed=known.viewed)
             if known.owner != child.owner:
                 self._disown(known.owner, resource, key)
         store[key] = child
@@ -224,6 +226,11 @@ class Cache:
         body: JsonObject | None = json.loads(text) if text is not None else None
         return body
 
+    def drop_bodies(self, owner: Key) -> None:
+        """Forget what is still kept of an owner's children: nobody will compare it any more."""
+        for resource, key in self._owned.get(owner, ()):
+            self._bodies.pop((resource, key), None)
+
     def version(self, resource: Resource, key: Key) -> str | None:
         """The resourceVersion known of one object."""
         known = self.owners.get(key) if resource is MODELDEPLOYMENTS else self.children[resource].get(key)
@@ -231,7 +238,10 @@ class Cache:
 
     def whole(self, resource: Resource, key: Key) -> bool:
         """False for an object that is known from the answer to our own write, but whose body nobody has shown yet."""
-        return resource is MODELDEPLOYMENTS or self.children[resource][key].view is not None
+        if resource is MODELDEPLOYMENTS:
+            return True
+        child = self.children[resource][key]
+        return child.viewed == child.version
 
     def versions(self, resource: Resource) -> dict[Key, tuple[str, str]]:
         """The uid and resourceVersion of everything known of a resource."""

@@ -53,17 +53,21 @@ DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 SERVICES = Resource("", "v1", "services", "Service")
 SERVICEACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 PODDISRUPTIONBUDGETS = Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
+CONTROLLERREVISIONS = Resource("apps", "v1", "controllerrevisions", "ControllerRevision")
 PODS = Resource("", "v1", "pods", "Pod")
 ENDPOINTSLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 EVENTS = Resource("", "v1", "events", "Event")
 
-#: What the operator applies. Order matters: a pod cannot start before its ServiceAccount is there.
-APPLIED = (SERVICEACCOUNTS, SERVICES, PODDISRUPTIONBUDGETS, DEPLOYMENTS)
+#: What the operator applies. Order matters: a pod cannot start before its ServiceAccount is there, and no template is
+#: applied before it is kept.
+APPLIED = (SERVICEACCOUNTS, SERVICES, PODDISRUPTIONBUDGETS, CONTROLLERREVISIONS, DEPLOYMENTS)
 #: What others make from what the operator applies; only looked at.
 OBSERVED = (PODS, ENDPOINTSLICES)
 #: What kopf watches. The other children are healed by the resync.
 WATCHED = (MODELDEPLOYMENTS, DEPLOYMENTS, PODS, ENDPOINTSLICES)
+#: What decisions read the body of.
+READ = (*WATCHED, CONTROLLERREVISIONS)
 
 BY_KIND = {resource.kind: resource for resource in (*APPLIED, *OBSERVED, MODELDEPLOYMENTS)}
 

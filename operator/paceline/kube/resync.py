@@ -16,6 +16,7 @@ from paceline.kube.resources import (
     APPLIED,
     MODELDEPLOYMENTS,
     OBSERVED,
+    READ,
     WATCHED,
     JsonObject,
     Key,
@@ -141,18 +142,18 @@ class Resync:
     def _outdated(self, resource: Resource, listed: JsonObject) -> str:
         """What is wrong with the cache about a listed object: missing, differing, or empty."""
         known = self.cache.version(resource, key_of(listed))
-        if known is None or (resource in WATCHED and not self.cache.whole(resource, key_of(listed))):
+        if known is None or (resource in READ and not self.cache.whole(resource, key_of(listed))):
             return "missing"
         return "differing" if newer(listed["metadata"]["resourceVersion"], known) else ""
 
     async def _correct(self, resource: Resource, key: Key, listed: JsonObject, how: str) -> int:
         """Take one object anew: whole where decisions read it, else from the listed metadata."""
         live: JsonObject | None = listed
-        if resource in WATCHED:
+        if resource in READ:
             live = await self.api.get(resource, key.namespace, key.name)
         if live is None:
             return 0
-        self._take(resource, live, whole=resource in WATCHED)
+        self._take(resource, live, whole=resource in READ)
         metrics.resync_corrections_total.labels(resource.plural, how).inc()
         return 1
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from paceline.api.revision import Revision
 from paceline.decide.observation import DeploymentView, PodView
 from paceline.decide.views import deployment_view, pod_view
-from paceline.kube.resources import DEPLOYMENTS, ENDPOINTSLICES, PODS, JsonObject, Resource
+from paceline.kube.resources import CONTROLLERREVISIONS, DEPLOYMENTS, ENDPOINTSLICES, PODS, JsonObject, Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class SliceView:
     ready: tuple[str, ...]
 
 
-View: TypeAlias = DeploymentView | PodView | SliceView
+View: TypeAlias = DeploymentView | PodView | SliceView | Revision
 
 
 def view_of(resource: Resource, obj: JsonObject) -> View | None:
@@ -32,6 +33,8 @@ def view_of(resource: Resource, obj: JsonObject) -> View | None:
         return pod_view(obj)
     if resource is ENDPOINTSLICES:
         return _slice_view(obj)
+    if resource is CONTROLLERREVISIONS:
+        return Revision.parse(obj)
     return None
 
 

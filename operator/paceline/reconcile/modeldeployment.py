@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from paceline import metrics
 from paceline.api.conditions import conditions_of
 from paceline.api.modeldeployment import ModelDeployment
-from paceline.api.names import STATUS_MANAGER, child_name
+from paceline.api.names import CHILD_SELECTOR, STATUS_MANAGER, child_name
 from paceline.api.profile import find_profile
 from paceline.api.reasons import event_type
+from paceline.api.revision import Revision
 from paceline.decide.health import Assessment, assess, refused, unseen
-from paceline.decide.observation import DeploymentView, Observation, PodView
+from paceline.decide.observation import Children, DeploymentView, Observation, PodView
+from paceline.decide.revisions import Choice, choose
+from paceline.decide.rollout import Way, way
 from paceline.decide.status import refuse, summarise
 from paceline.engines import EngineImages, EnginePlan, plan
 from paceline.errors import Conflict, Fenced, PacelineError, Stalled, Transient, Waiting
 from paceline.kube.apply import Applier
-from paceline.kube.cache import Cache, Owner
+from paceline.kube.cache import Cache, Child, Owner
 from paceline.kube.client import APPLY, METADATA, Api
 from paceline.kube.events import Events, Happening
-from paceline.kube.resources import DEPLOYMENTS, MODELDEPLOYMENTS, PODS, SERVICES, JsonObject, Key
+from paceline.kube.resources import CONTROLLERREVISIONS, MODELDEPLOYMENTS, SERVICES, JsonObject, Key, key_of
 from paceline.kube.scrape import Visits
 from paceline.reconcile.outcome import Outcome
-from paceline.render import children, revision_of
+from paceline.render import children, recreate, revision, rolling
 from paceline.settings import OperatorSettings, now
 
 _KNOWN = ("True", "False")
@@ -35,6 +38,8 @@ class Wanted:
 
     md: ModelDeployment
     plan: EnginePlan | None = None
+    choice: Choice | None = None
+    way: Way | None = None
     manifests: tuple[JsonObject, ...] = ()
     problem: PacelineError | None = None
 
@@ -64,7 +69,7 @@ class ModelDeployments:
             return Outcome("gone")
         previous = owner.body.get("status") or {}
         try:
-            wanted = want(owner.body, self._settings())
+            wanted = want(owner.body, self._settings(), await self._known(key, owner.uid))
         except Stalled as error:
             return await self._refuse(key, owner, previous, error)
         try:
@@ -76,7 +81,7 @@ class ModelDeployments:
         self._visits.sync(key, wanted.plan, observation.revision, observation.pods)
         at = now()
         assessment = assess(wanted.md, wanted.plan, observation, at, problem=problem)
-        status = summarise(wanted.md, wanted.plan, observation, assessment, previous, at)
+        status = summarise(wanted.md, wanted.plan, observation, assessment, previous, at, wanted.choice, wanted.way)
         await self._say(key, owner, previous, status)
         return self._outcome(problem, assessment)
 
@@ -101,29 +106,58 @@ class ModelDeployments:
 
     async def _apply(self, key: Key, owner: Owner, wanted: Wanted) -> PacelineError | None:
         """Apply the children; a failure that users should see is returned, any other one raised."""
+        names = wanted.choice.obsolete if wanted.choice else ()
+        obsolete = [Key(key.namespace, name) for name in names]
         try:
-            await self._applier.apply(key, owner.uid, wanted.manifests)
+            await self._applier.apply(key, owner.uid, wanted.manifests, obsolete=obsolete)
         except (Stalled, Waiting) as error:
             return error
         return None
 
+    async def _known(self, key: Key, uid: str) -> Children:
+        """What there is, with all revisions that decide which template is in force.
+
+        Revisions are not watched. Where the Deployment runs one that the cache does not have (a leader before this one
+        made it a moment ago), a decision without it would roll that one back.
+        """
+        found = self._children(key, uid)
+        if found.deployment is None or found.deployment.revision in {one.label for one in found.revisions}:
+            return found
+        _, items = await self._api.items(CONTROLLERREVISIONS, key.namespace, selector=f"{CHILD_SELECTOR}={key.name}")
+        for item in items:
+            child = Child.parse(CONTROLLERREVISIONS, item)
+            if child is not None:
+                self._cache.put(CONTROLLERREVISIONS, key_of(item), child)
+        return self._children(key, uid)
+
+    def _children(self, key: Key, uid: str) -> Children:
+        """What the cache holds of the children of that very owner; of pods, all that carry its label."""
+        deployment, pods, revisions = None, [], []
+        for _, _, child in self._cache.owned(key):
+            view, ours = child.view, child.owner_uid == uid and not child.deleting
+            if isinstance(view, PodView):
+                pods.append(view)
+            elif isinstance(view, DeploymentView) and child.owner_uid == uid:
+                deployment = view
+            elif isinstance(view, Revision) and ours:
+                revisions.append(view)
+        return Children(deployment, tuple(pods), tuple(revisions))
+
     def _observe(self, key: Key, wanted: Wanted) -> Observation:
-        """What the cache holds of the children."""
-        deployment, pods = None, []
-        for resource, _, child in self._cache.owned(key):
-            if isinstance(child.view, DeploymentView) and resource is DEPLOYMENTS and child.owner_uid == wanted.md.uid:
-                deployment = child.view
-            elif isinstance(child.view, PodView) and resource is PODS:
-                pods.append(child.view)
+        """What is known after the apply."""
+        found = self._children(key, wanted.md.uid)
         name = child_name(key.namespace, key.name)
         service = self._cache.children[SERVICES].get(Key(key.namespace, name))
         return Observation(
-            revision=revision_of(wanted.manifests),
-            deployment=deployment,
+            revision=wanted.choice.revision.label if wanted.choice else "",
+            deployment=found.deployment,
             service=name if service is not None and service.owner_uid == wanted.md.uid else "",
-            pods=tuple(pods),
+            pods=found.pods,
             answers=self._visits.answers(key),
             latency=self._visits.latency(key),
+            revisions=found.revisions,
+            drift=wanted.choice.drift if wanted.choice else "",
+            way=wanted.way.words if wanted.way else "",
         )
 
     async def _write(self, key: Key, owner: Owner, status: JsonObject) -> None:
@@ -197,8 +231,13 @@ class ModelDeployments:
         return Outcome(problem.reason, again_after=float(self._settings().resync_seconds))
 
 
-def want(body: JsonObject, settings: OperatorSettings) -> Wanted:
-    """Parse, plan and render. Pure.
+def want(body: JsonObject, settings: OperatorSettings, found: Children) -> Wanted:
+    """Parse, plan, choose the revision and the way to it, and render. Pure.
+
+    Args:
+        body: The ModelDeployment.
+        settings: The configuration in force.
+        found: What there is of it.
 
     Raises:
         Stalled: reason InvalidSpec, where not even the object can be read.
@@ -209,4 +248,16 @@ def want(body: JsonObject, settings: OperatorSettings) -> Wanted:
         planned = plan(md, profile, EngineImages(engine_sim=settings.images.engine_sim))
     except Stalled as error:
         return Wanted(md, problem=error)
-    return Wanted(md, planned, children(md, profile, planned))
+    rollout = md.spec.rollout
+    choice = choose(
+        revision(md, profile, planned),
+        found.revisions,
+        follow=rollout.on_operator_upgrade == "Auto",
+        limit=rollout.revision_history_limit,
+        in_use=found.labels,
+    )
+    # Where pods are asked is where those of the revision listen.
+    planned = replace(planned, port=choice.revision.data["effective"]["port"])
+    taken = way(md, planned, found)
+    strategy = recreate() if taken.type == "Recreate" else rolling(taken.surge, taken.unavailable)
+    return Wanted(md, planned, choice, taken, children(md, choice.revision, strategy))

@@ -1,5 +1,7 @@
-"""From a ModelDeployment and its plan to manifests: data in, data out. Each output has a golden file."""
+"""From a ModelDeployment and what was decided to manifests: data in, data out. Each output has a golden file."""
 
-from paceline.render.modeldeployment import children, revision_of
+from paceline.render.deployment import recreate, rolling
+from paceline.render.modeldeployment import children
+from paceline.render.revision import controller_revision, revision
 
-__all__ = ["children", "revision_of"]
+__all__ = ["children", "controller_revision", "recreate", "revision", "rolling"]

@@ -1,4 +1,4 @@
-"""The Deployment that keeps the engines running."""
+"""The Deployment that keeps the engines running, and the template of their pods."""
 
 from __future__ import annotations
 
@@ -11,23 +11,49 @@ from paceline.render.labels import Manifest, labels, metadata
 from paceline.render.pod import pod_spec
 
 
-def deployment(md: ModelDeployment, profile: HardwareProfile, plan: EnginePlan) -> Manifest:
-    """One replica more is started, and an old one stops when the new one is ready: users notice nothing.
+def rolling(surge: int, unavailable: int) -> Manifest:
+    """Pods are replaced step by step."""
+    return {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable}}
+
+
+def recreate() -> Manifest:
+    """All pods end before the first new one starts."""
+    return {"type": "Recreate"}
+
+
+def template(md: ModelDeployment, profile: HardwareProfile, plan: EnginePlan) -> Manifest:
+    """The template of the pods.
 
     The label paceline.dev/revision is the digest of the template, so a pod says by itself which one it runs.
     """
-    template = {"metadata": {"labels": labels(md, plan.type)}, "spec": pod_spec(md, profile, plan)}
-    template["metadata"]["labels"][LABEL_REVISION] = short(template)
+    given = md.spec.template
+    described: Manifest = {"labels": {**given.labels, **labels(md, plan.type)}}
+    if given.annotations:
+        described["annotations"] = dict(given.annotations)
+    made: Manifest = {"metadata": described, "spec": pod_spec(md, profile, plan)}
+    made["metadata"]["labels"][LABEL_REVISION] = short(made)
+    return made
+
+
+def deployment(md: ModelDeployment, engine_type: str, pods: Manifest, strategy: Manifest) -> Manifest:
+    """The Deployment of these pods.
+
+    Args:
+        md: What is asked.
+        engine_type: Kind of engine.
+        pods: The template.
+        strategy: How one template replaces another.
+    """
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": metadata(md, plan.type),
+        "metadata": metadata(md, engine_type),
         "spec": {
             "replicas": md.spec.replicas,
             "revisionHistoryLimit": 2,
             "progressDeadlineSeconds": md.spec.rollout.progress_deadline_seconds,
             "selector": {"matchLabels": selector_labels(md.name)},
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
-            "template": template,
+            "strategy": strategy,
+            "template": pods,
         },
     }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from paceline.api.affinity import Affinity
 from paceline.api.modeldeployment import ModelDeployment
 from paceline.api.names import child_name
 from paceline.api.profile import HardwareProfile
-from paceline.engines.base import EnginePlan, Probe
+from paceline.api.revision import CONTAINED
+from paceline.engines.base import EnginePlan, Probe, Scratch
 from paceline.render.labels import Manifest
 
 
@@ -26,13 +28,26 @@ def pod_spec(md: ModelDeployment, profile: HardwareProfile, plan: EnginePlan) ->
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [_container(plan)],
-        "volumes": [{"name": "tmp", "emptyDir": {}}],
+        "volumes": [{"name": one.name, "emptyDir": _empty(one)} for one in plan.scratch],
     }
-    if profile.node_selector:
-        spec["nodeSelector"] = dict(sorted(profile.node_selector.items()))
-    if profile.tolerations:
-        spec["tolerations"] = [t.model_dump(by_alias=True, exclude_none=True) for t in profile.tolerations]
-    return spec
+    template = md.spec.template
+    tolerations = (*profile.tolerations, *template.tolerations)
+    optional: Manifest = {
+        "nodeSelector": dict(sorted({**profile.node_selector, **template.node_selector}.items())),
+        "tolerations": [toleration.model_dump(by_alias=True, exclude_none=True) for toleration in tolerations],
+        "affinity": _affinity(template.affinity),
+        "priorityClassName": template.priority_class_name,
+        "imagePullSecrets": [{"name": secret.name} for secret in template.image_pull_secrets],
+    }
+    return spec | {key: value for key, value in optional.items() if value}
+
+
+def _empty(scratch: Scratch) -> Manifest:
+    return {"medium": "Memory", "sizeLimit": scratch.size} if scratch.size else {}
+
+
+def _affinity(affinity: Affinity | None) -> Manifest:
+    return affinity.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True) if affinity else {}
 
 
 def _container(plan: EnginePlan) -> Manifest:
@@ -47,12 +62,8 @@ def _container(plan: EnginePlan) -> Manifest:
         "lifecycle": {"preStop": {"sleep": {"seconds": plan.pre_stop_seconds}}},
         # The last words of a process that ended badly become the condition's message.
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
-        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - the emptyDir above
+        "securityContext": CONTAINED,
+        "volumeMounts": [{"name": one.name, "mountPath": one.path} for one in plan.scratch],
     }
     resources = {
         kind: dict(values) for kind, values in (("requests", plan.requests), ("limits", plan.limits)) if values

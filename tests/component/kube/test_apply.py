@@ -224,3 +224,28 @@ async def test_without_the_lease_nothing_is_sent(world):
     with pytest.raises(Fenced):
         await apply(applier)
     assert server.writes() == []
+
+
+def history(name="chat-1-r1", number=1):
+    return child("ControllerRevision", name=name, revision=number, data={})
+
+
+async def test_a_template_is_not_applied_before_its_revision_is_kept(world):
+    server, applier = world
+    server.faults = [Fault(lambda call: "/controllerrevisions/" in call.path and call.write, status=403)]
+    wanted = [*manifests(), history(), child("Deployment", spec={"template": {}})]
+    with pytest.raises(Waiting, match="ApplyRefused"):
+        await apply(applier, wanted)
+    assert server.get("Deployment", "ml", "chat-1") is None
+    assert server.get("Service", "ml", "chat-1") is not None
+    await apply(applier, wanted)
+    assert server.get("Deployment", "ml", "chat-1") is not None
+
+
+async def test_revisions_that_are_not_rendered_are_removed_only_where_they_are_obsolete(world):
+    server, applier = world
+    await apply(applier, [history("chat-1-r1"), history("chat-1-r2", 2)])
+    await apply(applier, [history("chat-1-r2", 2)])
+    assert len(server.all("ControllerRevision")) == 2
+    await applier.apply(OWNER, "uid-1", [history("chat-1-r2", 2)], obsolete=[Key("ml", "chat-1-r1")])
+    assert [one["metadata"]["name"] for one in server.all("ControllerRevision")] == ["chat-1-r2"]

@@ -187,3 +187,18 @@ def test_every_difference_is_seen():
         {"a": None}, {"args": [{"name": "x"}]},
     ):  # fmt: skip
         assert not covers(live, wanted), wanted
+
+
+def test_the_body_to_an_answer_that_came_first_is_taken():
+    cache = Cache()
+    old = {**child("Deployment", spec={"replicas": 1, "template": {}})}
+    old["metadata"] |= {"uid": "u", "resourceVersion": "10", "generation": 1}
+    new = {**old, "spec": {"replicas": 3, "template": {}}, "metadata": {**old["metadata"], "resourceVersion": "11"}}
+    key = Key("ml", "chat-1")
+    cache.put(DEPLOYMENTS, key, Child.parse(DEPLOYMENTS, old))
+    cache.put(DEPLOYMENTS, key, Child.parse(DEPLOYMENTS, new, whole=False))  # the answer to our own write
+    assert not cache.whole(DEPLOYMENTS, key)
+    assert cache.put(DEPLOYMENTS, key, Child.parse(DEPLOYMENTS, new))  # what the watch says of it
+    assert cache.children[DEPLOYMENTS][key].view.replicas == 3
+    assert cache.whole(DEPLOYMENTS, key)
+    assert not cache.put(DEPLOYMENTS, key, Child.parse(DEPLOYMENTS, old))

@@ -197,5 +197,11 @@ def test_paths_are_those_of_kubernetes():
         "/apis/paceline.dev/v1alpha1/namespaces/ml/modeldeployments/a%2Fb/status"
     )
     assert LEASES.api_version == "coordination.k8s.io/v1"
-    assert {resource.kind for resource in APPLIED} == {"Deployment", "PodDisruptionBudget", "Service", "ServiceAccount"}
+    assert {resource.kind for resource in APPLIED} == {
+        "ControllerRevision",
+        "Deployment",
+        "PodDisruptionBudget",
+        "Service",
+        "ServiceAccount",
+    }
     assert str(Key("ml", "chat")) == "ml/chat"

@@ -6,7 +6,7 @@ from paceline.errors import Conflict, Transient
 from paceline.kube import resync as resync_module
 from paceline.kube.cache import Cache, Owner
 from paceline.kube.events import Events
-from paceline.kube.resources import Key
+from paceline.kube.resources import CONTROLLERREVISIONS, Key
 from paceline.kube.resync import Resync
 from paceline.kube.scrape import Visits
 from paceline.reconcile.modeldeployment import ModelDeployments
@@ -164,3 +164,102 @@ async def test_a_new_object_whose_children_cannot_be_applied_just_now_says_that_
     assert "webhook is down" in ready["message"]
     await world.reconcile()
     assert condition(world.server, "Accepted")["status"] == "True"
+
+
+class TestRevisions:
+    """Which template is applied when specs, releases and profiles change."""
+
+    @staticmethod
+    def template(world):
+        return world.server.all("Deployment")[0]["spec"]["template"]
+
+    @staticmethod
+    def kept(world):
+        return sorted((one["revision"], one["metadata"]["name"]) for one in world.server.all("ControllerRevision"))
+
+    @staticmethod
+    def upgrade(world):
+        """The profile is rendered otherwise, as after a change of the chart."""
+        profile = {"name": "cpu", "nodeSelector": {"zone": "b"}}
+        world.settings = OperatorSettings.model_validate(configuration(profiles=[profile]))
+
+    @staticmethod
+    async def change(world, **spec):
+        world.server.put({**model(**spec), "metadata": {**world.server.get("ModelDeployment", *KEY)["metadata"]}})
+        await world.reconcile()
+
+    async def test_an_upgrade_of_the_operator_alone_changes_no_pod_and_says_what_differs(self, world):
+        await world.reconcile()
+        before = self.template(world)
+        world.pods_become_ready()
+        self.upgrade(world)
+        await world.reconcile()
+        assert self.template(world) == before
+        assert len(self.kept(world)) == 1
+        progressing = condition(world.server, "Progressing")
+        assert (progressing["status"], progressing["reason"]) == ("False", "PendingDrift")
+        assert 'spec.nodeSelector: nothing → {"zone": "b"}' in progressing["message"]
+        assert condition(world.server, "Ready")["status"] == "True"
+        assert condition(world.server, "Accepted")["status"] == "True"
+
+    async def test_an_upgrade_is_followed_where_the_spec_asks_for_it(self, world):
+        await world.reconcile()
+        await self.change(world, rollout={"onOperatorUpgrade": "Auto"})
+        self.upgrade(world)
+        await world.reconcile()
+        assert self.template(world)["spec"]["nodeSelector"] == {"zone": "b"}
+        assert [number for number, _ in self.kept(world)] == [1, 2]
+
+    async def test_a_change_of_the_spec_takes_the_upgrade_over(self, world):
+        await world.reconcile()
+        self.upgrade(world)
+        await self.change(world, engine={"args": ["--x"], "custom": {"inference": "None"}})
+        assert self.template(world)["spec"]["nodeSelector"] == {"zone": "b"}
+
+    async def test_a_spec_that_comes_back_brings_its_template_back_as_it_was(self, world):
+        await world.reconcile()
+        before = self.template(world)
+        await self.change(world, engine={"args": ["--x"], "custom": {"inference": "None"}})
+        self.upgrade(world)
+        await self.change(world)
+        assert self.template(world) == before
+        assert [number for number, _ in self.kept(world)] == [2, 3]
+
+    async def test_history_is_as_long_as_the_spec_says(self, world):
+        for number in range(6):
+            args = [f"--x={number}"]
+            await self.change(
+                world,
+                engine={"args": args, "custom": {"inference": "None"}},
+                rollout={"revisionHistoryLimit": 2},
+            )
+        assert [number for number, _ in self.kept(world)] == [3, 4, 5, 6], "pods of number 5 may still run"
+        await world.reconcile()
+        assert [number for number, _ in self.kept(world)] == [4, 5, 6]
+
+    async def test_replicas_and_rollout_make_no_revision(self, world):
+        await world.reconcile()
+        await self.change(world, replicas=3, rollout={"progressDeadlineSeconds": 7200})
+        assert len(self.kept(world)) == 1
+
+    async def test_a_restarted_operator_goes_on_with_what_is_kept(self, world, tmp_path):
+        await world.reconcile()
+        before = self.template(world)
+        async with client(world.server, tmp_path) as api:
+            successor = Story(world.server, api)
+            self.upgrade(successor)
+            await successor.resync.prime()
+            await successor.reconcile()
+        assert self.template(world) == before
+        assert len(self.kept(world)) == 1
+
+    async def test_a_revision_that_a_leader_before_this_one_made_a_moment_ago_is_not_rolled_back(self, world):
+        await world.reconcile()
+        before = self.template(world)
+        await world.resync.compare()
+        for resource, key, _ in list(world.cache.owned(KEY)):
+            if resource is CONTROLLERREVISIONS:
+                world.cache.drop(resource, key)  # as if it had been made after this one looked
+        self.upgrade(world)
+        await world.story.reconcile(KEY)
+        assert self.template(world) == before

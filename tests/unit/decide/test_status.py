@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from paceline.decide.health import assess, refused
 from paceline.decide.observation import LatencyView, Observation
+from paceline.decide.revisions import Choice
 from paceline.decide.status import refuse, summarise
 from paceline.errors import Stalled
 from tests.support import models
@@ -33,7 +34,8 @@ def status(observation, previous=None, md=None, now=NOW, profile=None, problem=N
     md = md or models.model({"replicas": observation.deployment.replicas if observation.deployment else 1})
     plan = None if problem else models.plan(md, profile)
     made = assess(md, plan, observation, now, problem)
-    written = summarise(md, plan, observation, made, previous, now)
+    choice, way = (None, None) if problem else (models.choice(md), models.taken(md))
+    written = summarise(md, plan, observation, made, previous, now, choice, way)
     jsonschema.validate(written, SCHEMA)
     return written
 
@@ -133,7 +135,8 @@ def test_times_of_conditions_stay_while_their_status_stays():
 def test_what_cannot_be_resolved_any_more_keeps_what_was_effective():
     first = status(served(latency=latency()))
     gone = status(served(), first, problem=Stalled("UnknownProfile", "spec.hardware.profile is gone."))
-    assert gone["effective"] == first["effective"]
+    for name in ("effective", "fingerprint", "revisions"):
+        assert gone[name] == first[name]
     assert gone["cost"] == first["cost"]
     assert gone["display"] == first["display"]
 
@@ -162,19 +165,33 @@ def test_a_time_that_lies_ahead_does_not_stop_the_figures():
 JSON = st.recursive(
     st.none() | st.integers() | st.text(max_size=5),
     lambda inner: st.dictionaries(
-        st.sampled_from(["slo", "display", "cost", "ttftMilliseconds", "p95", "observedTime", "conditions", "perHour"]),
+        st.sampled_from(
+            [
+                "slo",
+                "display",
+                "cost",
+                "stable",
+                "name",
+                "ttftMilliseconds",
+                "p95",
+                "observedTime",
+                "conditions",
+                "perHour",
+            ]
+        ),
         inner,
     ),
     max_leaves=8,
 )
 
 
-@given(st.dictionaries(st.sampled_from(["slo", "display", "conditions"]), JSON))
+@given(st.dictionaries(st.sampled_from(["slo", "display", "conditions", "revisions"]), JSON))
 def test_a_forged_status_is_overwritten(previous):
     observation = served(latency=latency(at=NOW))
     md = models.model({"replicas": 3})
     plan = models.plan(md)
-    written = summarise(md, plan, observation, assess(md, plan, observation, NOW), previous, NOW)
+    made = assess(md, plan, observation, NOW)
+    written = summarise(md, plan, observation, made, previous, NOW, models.choice(md), models.taken(md))
     assert written["display"]["replicas"] == "3/3"
 
 
@@ -182,3 +199,24 @@ def test_the_cost_is_that_of_the_replicas_that_exist():
     profile = models.hardware(pricePerHour="0.0035")
     waiting = seen(deployment=deployment(3, total=1, ready=0))
     assert status(waiting, profile=profile)["cost"]["perHour"] == "0.0035"
+
+
+def test_the_revision_that_serves_is_the_stable_one_until_the_new_one_is_rolled_out():
+    old, new = models.revision(), models.revision(models.model({"engine": {"args": ["--seed=2"]}}), number=2)
+    choice = Choice(new, "", (old.name,), ())
+    md, plan = models.model(), models.plan()
+    rolling = seen(
+        pod("a", revision=old.label),
+        pod("b", revision=new.label),
+        revision=new.label,
+        revisions=(old, new),
+        deployment=models.deployment(revision=new.label, total=2, updated=1, progress_reason="ReplicaSetUpdated"),
+    )
+    before = {"revisions": {"stable": {"name": old.name, "replicas": 1}}}
+    made = assess(md, plan, replace(rolling, deployment=replace(rolling.deployment, available=0)), NOW)
+    written = summarise(md, plan, rolling, made, before, NOW, choice, models.taken())
+    assert written["revisions"] == {
+        "stable": {"name": old.name, "replicas": 1},
+        "candidate": {"name": new.name, "replicas": 1},
+    }
+    assert written["fingerprint"] == new.fingerprint

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paceline.api.digest import digest
-from paceline.render import children, revision_of
+from paceline.api.revision import Revision
 from tests.support import models
 
 TEXT = st.text(max_size=60)
@@ -20,7 +20,7 @@ HARMLESS = "--harmless"
 def rendered(md=None, **profile):
     md = md or models.model()
     hardware = models.hardware(**profile)
-    return {child["kind"]: child for child in children(md, hardware, models.plan(md, hardware))}
+    return {child["kind"]: child for child in models.children(md, hardware)}
 
 
 def template(md=None, **profile):
@@ -41,7 +41,7 @@ def shape(value: Any) -> Any:
 
 
 def test_what_the_pods_need_comes_before_the_pods():
-    assert list(rendered()) == ["ServiceAccount", "Service", "PodDisruptionBudget", "Deployment"]
+    assert list(rendered()) == ["ServiceAccount", "Service", "PodDisruptionBudget", "ControllerRevision", "Deployment"]
 
 
 def test_every_child_belongs_to_its_modeldeployment_and_says_so():
@@ -76,7 +76,7 @@ def test_the_pod_passes_pod_security_restricted():
         "capabilities": {"drop": ["ALL"]},
         "readOnlyRootFilesystem": True,
     }
-    assert [list(volume)[1:] for volume in spec["volumes"]] == [["emptyDir"]]
+    assert [volume.keys() - {"name"} for volume in spec["volumes"]] == [{"emptyDir"}]
 
 
 def test_the_pod_has_no_token_and_no_service_variables():
@@ -115,15 +115,20 @@ def test_what_is_not_needed_is_not_rendered():
 
 
 def test_a_new_number_of_replicas_is_no_new_revision():
-    assert models.revision(models.model({"replicas": 5})) == models.revision(models.model())
+    assert models.revision(models.model({"replicas": 5})) == models.revision()
 
 
 def test_a_change_of_the_template_is_a_new_revision():
-    assert models.revision(models.model({"engine": {"args": ["--seed=2"]}})) != models.revision(models.model())
+    changed = models.revision(models.model({"engine": {"args": ["--seed=2"]}}))
+    assert changed.label != models.revision().label
+    assert changed.name != models.revision().name
 
 
-def test_manifests_without_a_deployment_have_no_revision():
-    assert revision_of([{"kind": "Service"}]) == ""
+def test_a_revision_is_kept_with_all_that_is_needed_to_apply_it_again():
+    kept = rendered()["ControllerRevision"]
+    assert kept["data"]["template"] == template()
+    assert kept["data"]["spec"] == {"model": {"uri": "sim://llama-3-8b-h100"}, "hardware": {"profile": "sim"}}
+    assert Revision.parse(kept) == models.revision()
 
 
 @given(st.lists(TEXT, min_size=1, max_size=5))

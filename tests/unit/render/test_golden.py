@@ -8,7 +8,6 @@ import pytest
 import yaml
 
 from paceline.api.modeldeployment import ModelDeployment
-from paceline.render import children
 from tests.support import models
 from tests.support.golden import ROOT, check_no_strays, golden
 
@@ -18,9 +17,7 @@ EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "crds" / "examples").gl
 
 def rendered(md: ModelDeployment, profile: dict) -> str:
     hardware = models.hardware(**profile)
-    return yaml.safe_dump_all(
-        children(md, hardware, models.plan(md, hardware)), sort_keys=False, allow_unicode=True, width=110
-    )
+    return yaml.safe_dump_all(models.children(md, hardware), sort_keys=False, allow_unicode=True, width=110)
 
 
 @pytest.mark.parametrize("case", CASES)
