@@ -16,9 +16,10 @@ setup: ## make .venv from the hash-locked requirements (Debian and Ubuntu: insta
 	@deploy/setup.sh $(VENV)
 
 lock: ## write requirements/*.txt anew from pyproject.toml (needs uv)
-	$(COMPILE) pyproject.toml -o requirements/runtime.txt
-	$(COMPILE) pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra fetch -o requirements/runtime.txt
+	$(COMPILE) pyproject.toml --extra fetch --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	$(COMPILE) --group scan -o requirements/scan.txt
+	$(COMPILE) --group llama-build -o requirements/llama-build.txt
 
 demo: setup ## the whole product on this machine: cluster, chart, model, a streamed answer
 	@$(PY) -m paceline demo

@@ -16,7 +16,9 @@ step() {
   else failed+=("$name"); timings+=("FAIL  $((SECONDS - started)) s  $name"); fi
 }
 
-covered() { coverage run -m pytest -q "$@"; }
+# Two workers, for the cores that CI has; those that measure times run alone.
+covered() { coverage run -m pytest -q -n 2 "$@"; }
+alone() { coverage run -m pytest -q "$@"; }
 
 lint() {
   step "ruff" ruff check .
@@ -30,14 +32,19 @@ unit() {
   step "helm" paceline local binaries helm
   step "unit" covered -m "not slow" tests/unit tests/golden tests/conventions tests/charts tests/docs
 }
-component() { step "component" covered -m "not slow" tests/component; }
-integration() { built; step "integration" covered tests/integration; }
+component() {
+  step "llama-server" paceline local binaries llama-server
+  step "component" alone -m "not slow" tests/component --ignore=tests/component/fetch
+  step "fetch" covered -m "not slow" tests/component/fetch
+  step "planted bugs" pytest -q tests/mutations
+}
+integration() { built; step "integration" alone tests/integration; }
 e2e() { built; step "e2e" pytest -q tests/e2e; }
 scan() { step "scan" pytest -q tests/scan; }
 
 # Building takes minutes on a machine that has never done it, so no test's time limit should meet it.
 built() { step "cluster binaries and image" built_all; }
-built_all() { paceline local binaries && paceline local images; }
+built_all() { paceline local binaries && paceline local images && paceline local images --engine llama-cpp; }
 
 measured() {
   coverage combine -q

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.support.cluster import cluster, namespace, paceline_image
@@ -11,6 +12,10 @@ from tests.support.cluster import cluster, namespace, paceline_image
 __all__ = ["cluster", "namespace", "paceline_image"]
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Machines are shared: how long an example takes says nothing.
+hypothesis.settings.register_profile("paceline", deadline=None)
+hypothesis.settings.load_profile("paceline")
 
 #: A folder's tier decides its marker, so that nobody has to write it.
 MARKERS = {"integration": "integration", "e2e": "e2e"}

@@ -45,6 +45,12 @@ class Waiting(PacelineError):  # noqa: N818 - a state of the world, not an accid
     level = "INFO"
 
 
+class Pending(Waiting):
+    """Something that was started is on its way; news of it comes by itself."""
+
+    retry = False
+
+
 class Transient(PacelineError):  # noqa: N818 - a state of the world, not an accident
     """The API server or the network failed; retried with back-off and jitter, no condition, no Event."""
 

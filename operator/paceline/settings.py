@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from paceline.api.base import describe
@@ -92,10 +93,30 @@ class Probe(_Section):
     timeout_seconds: Seconds = 5
 
 
+def _network(text: str) -> str:
+    return str(ip_network(text))
+
+
 class Images(_Section):
     """Container images the operator puts into pods by default."""
 
     engine_sim: str = "localhost/paceline:dev"
+    fetch: str = "localhost/paceline:dev"
+    vllm: str = "docker.io/vllm/vllm-openai:v0.18.0"
+    sglang: str = "docker.io/lmsysorg/sglang:v0.5.9"
+    llama_cpp: str = "ghcr.io/ggml-org/llama.cpp:server"
+
+
+class Fetch(_Section):
+    """How models are fetched.
+
+    Attributes:
+        allowed_networks: Private networks that may be fetched from, as CIDRs.
+        env: Variables of the fetching containers, such as HF_ENDPOINT of a mirror; never secrets.
+    """
+
+    allowed_networks: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
+    env: dict[str, str] = Field(default_factory=dict)
 
 
 class ApiRates(_Section):
@@ -127,6 +148,7 @@ class OperatorSettings(_Section):
     resync_seconds: Seconds = 60
     probe: Probe = Probe()
     images: Images = Images()
+    fetch: Fetch = Fetch()
     api: ApiRates = ApiRates()
     log: Log = Log()
     server: Server = Server()

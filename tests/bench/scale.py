@@ -327,9 +327,7 @@ async def _empty(client: Api, namespace: str) -> bool:
 def kwok_cluster(count: int) -> Iterator[Path]:
     """The kubeconfig of an embedded cluster with room for that many pods, and with our kinds."""
     with running(f"bench-{os.getpid()}", fake_nodes=max(2, -(-count // PODS_PER_NODE))) as cluster:
-        crds = sorted(str(path) for path in (ROOT / "crds").glob("*.yaml"))
-        cluster.kubectl("apply", "--server-side", *(f"--filename={path}" for path in crds))
-        cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        cluster.install_kinds()
         yield cluster.kubeconfig
 
 

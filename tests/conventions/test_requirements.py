@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from importlib.metadata import distributions
+from itertools import chain
 
 import pytest
 from packaging.requirements import Requirement
@@ -13,6 +14,8 @@ from tests.support.tree import ROOT, files, relative
 
 LOCKED = sorted((ROOT / "requirements").glob("*.txt"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+#: What the package needs, and what its extras do.
+NEEDED = [*PROJECT["project"]["dependencies"], *chain(*PROJECT["project"]["optional-dependencies"].values())]
 
 
 def name_of(requirement: str) -> str:
@@ -41,7 +44,7 @@ def test_every_requirement_is_pinned_with_hashes_and_without_an_address(path: ob
 
 def test_every_dependency_is_locked_for_the_image() -> None:
     locked = {name_of(requirement) for requirement in pins(ROOT / "requirements" / "runtime.txt")}
-    wanted = {name_of(requirement) for requirement in PROJECT["project"]["dependencies"]}
+    wanted = {name_of(requirement) for requirement in NEEDED}
     assert wanted <= locked
     assert not locked & {"numpy", "scipy"}, "they would make the operator's image heavy"
 
@@ -64,15 +67,15 @@ def test_extras_that_a_requirement_asks_for_are_locked_with_it() -> None:
 def test_every_dependency_has_a_reason_and_every_reason_a_dependency() -> None:
     page = (ROOT / "docs" / "design" / "dependencies.md").read_text()
     reasons = set(re.findall(r"^\| ([a-z0-9-]+) \|", page, re.MULTILINE)) - {"package"}
-    assert reasons == {name_of(requirement) for requirement in PROJECT["project"]["dependencies"]}
+    assert reasons == {name_of(requirement) for requirement in NEEDED}
 
 
 def test_every_dependency_is_imported_somewhere() -> None:
-    names = {"prometheus-client": "prometheus_client", "pyyaml": "yaml"}
+    names = {"huggingface-hub": "huggingface_hub", "prometheus-client": "prometheus_client", "pyyaml": "yaml"}
     sources = "\n".join(
         path.read_text() for path in files() if relative(path).startswith("operator/") and path.suffix == ".py"
     )
-    for requirement in PROJECT["project"]["dependencies"]:
+    for requirement in NEEDED:
         module = names.get(name_of(requirement), name_of(requirement))
         assert re.search(rf"^\s*(import|from) {module}\b", sources, re.MULTILINE), requirement
 

@@ -6,10 +6,22 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.product import Product, installed
+from paceline.local import llamaserver
+from tests.support.cluster import remove_abandoned, running, unique_name
+from tests.support.product import Product, install
+
+#: CPUs and memory that this machine has, unlike what the profile is meant for.
+_SMALL = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
 
 
 @pytest.fixture(scope="session")
 def product() -> Iterator[Product]:
-    with installed("e2e") as running:
-        yield running
+    remove_abandoned()
+    with running(unique_name()) as cluster:
+        assert cluster.local is not None
+        values = {
+            "images": {"llamaCpp": llamaserver.REFERENCE},
+            "profiles": {"cpu": {"resources": _SMALL}},
+            "fetch": {"allowedNetworks": [f"{cluster.local.host}/32"]},
+        }
+        yield install(cluster, values)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -15,13 +13,13 @@ from typing import Any
 import pytest
 
 from paceline.local import cluster as embedded
-from paceline.local import network, startup, state
+from paceline.local import startup, state
 from paceline.local.addresses import Addresses
 from paceline.local.errors import LocalError
 from paceline.local.node import PAUSE_IMAGE
 from paceline.local.paths import Folders
-from paceline.local.processes import Process, Processes
 from tests.support.cluster import TestCluster, running, unique_name
+from tests.support.embedded import kill, processes
 from tests.support.traces import traces
 
 pytestmark = pytest.mark.timeout(300)
@@ -36,16 +34,6 @@ def own() -> Iterator[TestCluster]:
 def name_of(cluster: TestCluster) -> str:
     assert cluster.local is not None
     return cluster.local.name
-
-
-def processes(name: str) -> dict[str, Process]:
-    return Processes(Folders.of(name), network.namespace_file(name)).recorded()
-
-
-def kill(name: str, *components: str) -> None:
-    for component, process in processes(name).items():
-        if component in components or not components:
-            os.kill(process.pid, signal.SIGKILL)
 
 
 def pause_pod(name: str, **resources: str) -> dict[str, Any]:

@@ -154,6 +154,13 @@ def test_a_pod_runs_with_pretended_gpus_and_one_too_many_waits(cluster: TestClus
     assert "Insufficient nvidia.com/gpu" in status["conditions"][0]["message"]
 
 
+def test_a_pod_that_requests_disk_runs(cluster: TestCluster, namespace: str) -> None:
+    cluster.apply(pod("fetching", PAUSE_IMAGE, **{"ephemeral-storage": "64Mi"}), namespace=namespace)
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/fetching", "-n", namespace, "--timeout=60s")
+    size = cluster.get("node", "local")["status"]["allocatable"]["ephemeral-storage"]
+    assert int(size) > 2**30, "bytes of this machine's disk"
+
+
 def test_fake_nodes_take_gpu_pods_only_and_come_and_go(cluster: TestCluster, namespace: str) -> None:
     assert cluster.local is not None
     name = cluster.local.name

@@ -32,8 +32,7 @@ DRY = ("--dry-run=server", "--validate=strict", "-o", "json", "-f", "-")
 @pytest.fixture(scope="module")
 def kinds(cluster: TestCluster) -> TestCluster:
     """The cluster with our CRDs as this checkout has them."""
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
-    cluster.kubectl("wait", "--for=condition=Established", "crd/modeldeployments.paceline.dev", "--timeout=30s")
+    cluster.install_kinds()
     return cluster
 
 

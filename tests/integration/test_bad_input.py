@@ -213,8 +213,7 @@ class World:
 @pytest.fixture(scope="module")
 def places(cluster, paceline_image):
     assert paceline_image == IMAGE
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "crds")
-    cluster.kubectl("wait", "--for=condition=Established", "crd/modeldeployments.paceline.dev", "--timeout=30s")
+    cluster.install_kinds()
     for namespace in (PLAIN, QUOTA, LIMITED):
         cluster.kubectl("create", "namespace", namespace)
     yield cluster
@@ -362,7 +361,10 @@ def test_names_that_would_collide_when_cut_off_have_children_of_their_own(world)
         world.objects.apply(modeldeployment(name, PLAIN, **sim(replicas=0)))
     for name in names:
         wait_until(lambda name=name: is_ready(world.objects.model(PLAIN, name)), NAMED_SECONDS, f"{name} is Ready")
-    children = [{child["metadata"]["name"] for child in world.objects.children(PLAIN, name)} for name in names]
-    assert all(len(own) == 1 for own in children)
-    assert not children[0] & children[1]
-    assert all(len(name) <= 63 for own in children for name in own)
+    children = [world.objects.children(PLAIN, name) for name in names]
+    revisions = [{c["metadata"]["name"] for c in own if c["kind"] == "ControllerRevision"} for own in children]
+    others = [{c["metadata"]["name"] for c in own if c["kind"] != "ControllerRevision"} for own in children]
+    assert all(len(own) == 1 for own in (*others, *revisions))
+    assert not (others[0] | revisions[0]) & (others[1] | revisions[1])
+    assert all(len(name) <= 63 for own in others for name in own), "a label of a host name"
+    assert all(len(name) <= 253 for own in revisions for name in own)

@@ -33,8 +33,7 @@ watching = calls("list", "watch")
 def place(cluster):
     """A namespace for the whole file, with our CRDs in the cluster."""
     name = f"t-faults-{secrets.token_hex(3)}"
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "crds")
-    cluster.kubectl("wait", "--for=condition=Established", "crd/modeldeployments.paceline.dev", "--timeout=30s")
+    cluster.install_kinds()
     cluster.kubectl("create", "namespace", name)
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false")

@@ -60,8 +60,7 @@ def _into(proxy, folder):
 
 @pytest.fixture(scope="module")
 def objects(cluster):
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "crds")
-    cluster.kubectl("wait", "--for=condition=Established", "crd/modeldeployments.paceline.dev", "--timeout=30s")
+    cluster.install_kinds()
     with objects_of(cluster.kubeconfig) as objects:
         yield objects
 

@@ -57,6 +57,20 @@ CHILDREN = {
         },
     },
 }
+POD = {"restartPolicy": "Never", "containers": [{"name": "none", "image": "none"}]}
+#: Children of a model of files, while it is looked up.
+LOOKUP = {
+    "networkpolicies": {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "spec": {"podSelector": {"matchLabels": {"stray": "true"}}},
+    },
+    "jobs": {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "spec": {"suspend": True, "template": {"spec": POD}},
+    },
+}
 #: Granted and not seen in an ordinary life, each for a reason.
 UNSEEN = {
     # Not a request: the admission plugin OwnerReferencesPermissionEnforcement asks for it when a child is made.
@@ -80,13 +94,51 @@ def stray(uid, kind):
     """An object as an earlier release might have left it: ours by label and owner, but not rendered any more."""
     owner = {"apiVersion": "paceline.dev/v1alpha1", "kind": "ModelDeployment", "name": MODEL, "uid": uid}
     labels = {"app.kubernetes.io/managed-by": "paceline", "paceline.dev/modeldeployment": MODEL}
-    return CHILDREN[kind] | {
+    return (CHILDREN | LOOKUP)[kind] | {
         "metadata": {"name": "stray", "labels": labels, "ownerReferences": [owner | {"controller": True}]}
     }
 
 
+def healed(cluster, ours):
+    """What somebody else changes in it is changed back."""
+    cluster.kubectl("label", ours, "-n", MODELS, "app.kubernetes.io/part-of=somebody", "--overwrite")
+    eventually(
+        lambda: cluster.get(ours, "-n", MODELS)["metadata"]["labels"]["app.kubernetes.io/part-of"] == "paceline",
+        f"{ours} is healed",
+    )
+
+
+def look_up(cluster):
+    """A model of files is looked up; nothing answers, and it is deleted."""
+    files = {**MANIFEST["spec"], "model": {"uri": "hf://acme/model"}, "engine": {}}
+    cluster.apply({**MANIFEST, "metadata": {"name": "files", "namespace": MODELS}, "spec": files}, namespace=MODELS)
+    for plural in LOOKUP:
+        eventually(lambda plural=plural: names(cluster, plural), f"there is one of {plural}")
+        (ours,) = names(cluster, plural)
+        healed(cluster, ours)
+    cluster.kubectl("delete", "mdep", "files", "-n", MODELS, "--timeout=30s")
+    for plural in LOOKUP:
+        eventually(lambda plural=plural: not names(cluster, plural), f"the {plural} went with their owner")
+
+
+def forget(cluster):
+    """Its history is cut."""
+    for argument in ("--one", "--two"):
+        changed = {**MANIFEST["spec"], "replicas": 0, "rollout": {"revisionHistoryLimit": 0}}
+        changed["engine"] = {**changed["engine"], "args": [argument]}
+        cluster.apply({**MANIFEST, "spec": changed}, namespace=MODELS)
+        eventually(lambda argument=argument: arguments(cluster) == [[argument]], f"only {argument} is kept")
+
+
+def arguments(cluster):
+    """Of each revision that is kept."""
+    items = cluster.get("controllerrevisions", "-n", MODELS, "-l", "paceline.dev/modeldeployment")["items"]
+    return [one["data"]["effective"]["args"] for one in items]
+
+
 def live(cluster):
     """A model's life, as far as it takes the operator: made, changed, freed of strays, healed, deleted."""
+    look_up(cluster)
     cluster.apply(MANIFEST, namespace=MODELS)
     for plural in CHILDREN:
         eventually(lambda plural=plural: names(cluster, plural), f"there is one of {plural}")
@@ -94,20 +146,16 @@ def live(cluster):
         lambda: cluster.get("mdep", MODEL, "-n", MODELS).get("status", {}).get("conditions"), "the model has a status"
     )
     uid = cluster.get("mdep", MODEL, "-n", MODELS)["metadata"]["uid"]
-    cluster.apply(*(stray(uid, plural) for plural in CHILDREN), namespace=MODELS)
-    for plural in CHILDREN:
+    cluster.apply(*(stray(uid, plural) for plural in (*CHILDREN, *LOOKUP)), namespace=MODELS)
+    for plural in (*CHILDREN, *LOOKUP):
         eventually(
             lambda plural=plural: not [each for each in names(cluster, plural) if each.endswith("/stray")],
             f"the stray of {plural} is gone",
         )
+    for plural in CHILDREN:
         (ours,) = names(cluster, plural)
-        cluster.kubectl("label", ours, "-n", MODELS, "app.kubernetes.io/part-of=somebody", "--overwrite")
-        eventually(
-            lambda ours=ours: (
-                cluster.get(ours, "-n", MODELS)["metadata"]["labels"]["app.kubernetes.io/part-of"] == "paceline"
-            ),
-            f"{ours} is healed",
-        )
+        healed(cluster, ours)
+    forget(cluster)
     cluster.kubectl("delete", "mdep", MODEL, "-n", MODELS, "--timeout=30s")
     # A problem, for that is what Events tell.
     nowhere = {**MANIFEST["spec"], "hardware": {"profile": "nowhere"}}
@@ -121,7 +169,7 @@ def account(cluster, tmp_path_factory):
     """The operator's account, after an operator with its rights has lived."""
     if cluster.local is None or not cluster.local.options.audit:
         pytest.skip("this cluster shows no audit log: take one made by the tests, or `paceline local up --audit-log`")
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
+    cluster.install_kinds()
     folder = tmp_path_factory.mktemp("rbac")
     (folder / "values.yaml").write_text(json.dumps(VALUES))
     options = ("--namespace", SYSTEM, "--create-namespace", "--values", folder / "values.yaml")

@@ -4,64 +4,9 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
-from tests.support.operator_process import NOWHERE, configuration, operating
+from tests.support.lives import OURS
+from tests.support.operator_process import NOWHERE, configuration
 from tests.support.waiting import wait_until
-
-CHILDREN = "deployment,service,poddisruptionbudget,serviceaccount,controllerrevisions"
-OURS = ("-l", "app.kubernetes.io/managed-by=paceline")
-
-
-def model(name="chat", **spec):
-    return {
-        "apiVersion": "paceline.dev/v1alpha1",
-        "kind": "ModelDeployment",
-        "metadata": {"name": name},
-        "spec": {
-            "model": {"uri": "image://localhost/paceline-pause:1"},
-            "hardware": {"profile": "nowhere"},
-            "engine": {"custom": {"inference": "None"}},
-            **spec,
-        },
-    }
-
-
-class World:
-    def __init__(self, cluster, namespace, operator):
-        self.cluster, self.namespace, self.operator = cluster, namespace, operator
-
-    def apply(self, **spec):
-        self.cluster.apply(model(**spec), namespace=self.namespace)
-
-    def get(self, *what):
-        return self.cluster.get(*what, "-n", self.namespace)
-
-    def children(self):
-        return {child["kind"]: child for child in self.get(CHILDREN, *OURS)["items"]}
-
-    def status(self):
-        return self.get("modeldeployment", "chat").get("status") or {}
-
-    def condition(self, kind):
-        return next((one for one in self.status().get("conditions", []) if one["type"] == kind), {})
-
-    def writes(self):
-        """Answered writes of the operator, Leases and Events left out."""
-        total = 0
-        for line in self.operator.page().splitlines():
-            others = ('verb="GET"', 'resource="leases"', 'resource="events"')
-            if line.startswith("paceline_api_requests_total{") and not any(other in line for other in others):
-                total += int(float(line.rpartition(" ")[2]))
-        return total
-
-
-@pytest.fixture
-def world(cluster, namespace, tmp_path):
-    cluster.kubectl("apply", "-f", "crds/modeldeployments.paceline.dev.yaml")
-    with operating(tmp_path, configuration(namespace), cluster.kubeconfig) as operator:
-        wait_until(operator.leads, 20, "it leads")
-        yield World(cluster, namespace, operator)
 
 
 def test_an_object_gets_its_children_and_a_status_that_says_what_is_missing(world):

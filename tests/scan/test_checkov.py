@@ -42,7 +42,7 @@ def test_every_failure_has_a_written_reason(scanned):
         for failure in failed
         if not any(reason.covers(failure) for reason in applying(target))
     ]
-    assert unexplained == []
+    assert not unexplained, "\n".join(unexplained)
 
 
 def test_every_reason_is_still_needed(scanned):

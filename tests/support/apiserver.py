@@ -25,6 +25,8 @@ Key = tuple[str, str, str, str]
 SERVED = {
     "paceline.dev/v1alpha1": {"modeldeployments": "ModelDeployment"},
     "apps/v1": {"controllerrevisions": "ControllerRevision", "deployments": "Deployment"},
+    "batch/v1": {"jobs": "Job"},
+    "networking.k8s.io/v1": {"networkpolicies": "NetworkPolicy"},
     "policy/v1": {"poddisruptionbudgets": "PodDisruptionBudget"},
     "discovery.k8s.io/v1": {"endpointslices": "EndpointSlice"},
     "coordination.k8s.io/v1": {"leases": "Lease"},

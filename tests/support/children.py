@@ -12,7 +12,9 @@ import yaml
 from paceline import engines, render
 from paceline.api.modeldeployment import ModelDeployment
 from paceline.api.profile import find_profile
+from paceline.reconcile.wanted import fetch_setup, images
 from paceline.settings import OperatorSettings
+from tests.support import models
 from tests.support.helm import ROOT, case, only
 
 EXAMPLES = tuple(sorted((ROOT / "crds" / "examples").glob("*.yaml")))
@@ -31,6 +33,7 @@ def children(example: Path, *, namespace: str = "models") -> list[dict[str, Any]
     md = ModelDeployment.parse(obj)
     settings = chart_settings()
     profile = find_profile(settings.profiles, md.spec.hardware.profile)
-    plan = engines.plan(md, profile, engines.EngineImages(engine_sim=settings.images.engine_sim))
-    revision = replace(render.revision(md, profile, plan), number=1)
-    return [dict(child) for child in render.children(md, revision, render.rolling(1, 0))]
+    plan = engines.plan(md, profile, images(settings))
+    revision = replace(render.revision(md, profile, plan, models.files(md)), number=1)
+    looked_up = render.lookup(md, profile, plan, fetch_setup(settings)) if render.asked(md) else ()
+    return [dict(child) for child in (*looked_up, *render.children(md, revision, render.rolling(1, 0)))]

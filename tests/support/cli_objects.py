@@ -27,6 +27,8 @@ def model(name: str = "hello", *, replicas: int = 1, observed: int | None = 1, *
             cond("Ready", "True", "Answering", "it answers"),
             cond("Available", "True", "Answering", "1 of 1 replicas answers"),
             cond("Accepted", "True", "Accepted", "the manifest is accepted"),
+            cond("ModelResolved", "True", "Resolved", "the engine brings the model along"),
+            cond("Fits", "True", "MemorySuffices", "it needs no memory"),
         ],
         "display": {"replicas": "1/1", "ttftP95": "31 ms", "tpotP95": "7.2 ms", "costPerHour": "0.00"},
         "effective": {"resources": {"requests": {"cpu": "500m"}, "limits": {"memory": "512Mi"}}},
@@ -84,6 +86,27 @@ def pod(
 def waiting(reason: str, message: str = "", **more: Any) -> Object:
     """A container status that waits for something."""
     return {"ready": False, "started": False, "state": {"waiting": {"reason": reason, "message": message}}, **more}
+
+
+def init(pod: Object, **status: Any) -> Object:
+    """The same pod with a container that fetches, which is as `status` says."""
+    spec = pod["spec"] | {"initContainers": [{"name": "fetch", "image": "localhost/paceline:dev"}]}
+    waits = waiting("PodInitializing")
+    new = {"initContainerStatuses": [{"name": "fetch", **status}] if status else [], "containerStatuses": [waits]}
+    return pod | {"spec": spec, "status": pod["status"] | new}
+
+
+def fetcher(name: str = "hello-job-1", **more: Any) -> Object:
+    """A pod that looks a model up."""
+    made = pod(name, owner="hello-job", labels={"app.kubernetes.io/component": "fetch"}, **more)
+    container = {"name": "fetch", "image": "localhost/paceline:dev"}
+    statuses = [{"name": "fetch", **one} for one in made["status"].get("containerStatuses", [])]
+    status = made["status"] | ({"containerStatuses": statuses} if statuses else {})
+    return made | {"spec": made["spec"] | {"containers": [container]}, "status": status}
+
+
+def job(name: str = "hello-job") -> Object:
+    return {"metadata": meta(name), "status": {}}
 
 
 def ended(code: int, reason: str = "Error", message: str = "") -> Object:

@@ -25,6 +25,7 @@ import pytest
 
 from paceline.local import binaries, cgroups, images, state
 from paceline.local import cluster as embedded
+from tests.support.tree import ROOT
 
 _PREFIX = "t-"
 
@@ -62,6 +63,11 @@ class TestCluster:
         """Apply manifests."""
         items = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
         self.kubectl("apply", "-n", namespace, "-f", "-", stdin=json.dumps(items))
+
+    def install_kinds(self) -> None:
+        """Apply our CRDs as this checkout has them."""
+        self.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
+        self.kubectl("wait", "--for=condition=Established", "crd/modeldeployments.paceline.dev", "--timeout=60s")
 
     def kill_container(self, pod_uid: str) -> None:
         """SIGKILL the main process of each container of a pod, its pause container aside."""

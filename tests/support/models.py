@@ -10,14 +10,24 @@ from typing import Any
 from paceline import engines, render
 from paceline.api.modeldeployment import ModelDeployment
 from paceline.api.profile import HardwareProfile
+from paceline.api.resolved import Resolved
 from paceline.api.revision import Revision
+from paceline.decide.fit import Fit
 from paceline.decide.observation import AnswerView, Children, DeploymentView, Observation, PodView
 from paceline.decide.revisions import Choice
 from paceline.decide.rollout import Way, way
+from paceline.engines.files import BASE, FetchSetup, Files, pin, sources
 from paceline.stats.histogram import Histogram
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
-IMAGES = engines.EngineImages(engine_sim="registry.example.com/paceline:1")
+IMAGES = engines.EngineImages(
+    engine_sim="registry.example.com/paceline:1",
+    vllm="registry.example.com/vllm:1",
+    sglang="registry.example.com/sglang:1",
+    llama_cpp="registry.example.com/llama.cpp:1",
+)
+SETUP = FetchSetup("registry.example.com/paceline:1")
+COMMIT = "a09a35458c702b33eeacc393d103063234e8bc28"
 
 
 def merged(base: Any, change: Any) -> Any:
@@ -65,7 +75,25 @@ def plan(md: ModelDeployment | None = None, profile: HardwareProfile | None = No
 def revision(md: ModelDeployment | None = None, profile: HardwareProfile | None = None, number: int = 1) -> Revision:
     """The revision that a ModelDeployment renders to, as if it were kept under that number."""
     md, profile = md or model(), profile or hardware()
-    return replace(render.revision(md, profile, plan(md, profile)), number=number)
+    return replace(render.revision(md, profile, plan(md, profile), files(md)), number=number)
+
+
+def resolved(**fields: Any) -> Resolved:
+    """A source as it was found: Qwen2.5-7B-Instruct, unless told otherwise."""
+    shape = {"layers": 28, "kvHeads": 4, "headSize": 128, "contextTokens": 32768}
+    size = 15_231_233_024
+    usual = {"commit": COMMIT, "bytes": size + 11_000_000, "weightBytes": size, "parameters": 7_615_616_512}
+    return Resolved.model_validate({**usual, "dtype": "BF16", "shape": shape, **fields})
+
+
+def files(md: ModelDeployment, **fields: Any) -> Files | None:
+    """The files of a ModelDeployment as they were found; None for one that has none."""
+    request = render.asked(md)
+    if not request:
+        return None
+    adapter = {"commit": "b" * 40, "bytes": 1_000_000, "weightBytes": 900_000, "shape": None}
+    found = {one.name: resolved(**(fields if one.name == BASE else adapter)) for one in sources(md)}
+    return pin(md, request, found, SETUP)
 
 
 def choice(md: ModelDeployment | None = None) -> Choice:
@@ -81,6 +109,12 @@ def taken(md: ModelDeployment | None = None) -> Way:
 def children(md: ModelDeployment, profile: HardwareProfile | None = None) -> tuple[dict[str, Any], ...]:
     """All children of a ModelDeployment that is seen for the first time."""
     return render.children(md, revision(md, profile), render.rolling(1, 0))
+
+
+def lookup(md: ModelDeployment, profile: HardwareProfile | None = None) -> tuple[dict[str, Any], ...]:
+    """What looks its sources up, before there is a revision; nothing for a model without files."""
+    profile = profile or hardware()
+    return render.lookup(md, profile, plan(md, profile), SETUP) if render.asked(md) else ()
 
 
 def deployment(wanted: int = 1, **fields: Any) -> DeploymentView:
@@ -126,6 +160,7 @@ def seen(*pods: PodView, **fields: Any) -> Observation:
         service="chat-1",
         pods=pods,
         answers=tuple(answer(one) for one in pods if one.ready),
+        fit=Fit("True", "It fits."),
     )
     return replace(usual, **fields)
 

@@ -53,10 +53,15 @@ class OperatorProcess:
         settings: Content of its configuration file.
         kubeconfig: How it reaches the API server.
         identity: In the Lease; kept over a restart, as that of a pod whose container is restarted.
+        measured: False: without coverage, which slows it down, and which SIGKILL loses anyway.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any], kubeconfig: Path, identity: str = "") -> None:
+    def __init__(
+        self, folder: Path, settings: Mapping[str, Any], kubeconfig: Path, identity: str = "", *, measured: bool = True
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        kept = (name for name in os.environ if measured or not name.startswith("COVERAGE_"))
+        self._environment = {name: os.environ[name] for name in kept}
         self.identity = identity or f"operator-{secrets.token_hex(3)}"
         self._kubeconfig = kubeconfig
         self._config = folder / "config.yaml"
@@ -78,7 +83,7 @@ class OperatorProcess:
         command += ["--kubeconfig", str(self._kubeconfig), "--identity", self.identity]
         command += ["--metrics-port", str(metrics), "--health-port", str(health)]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+            self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=self._environment)
 
     def ready(self, seconds: float = 40) -> None:
         """Wait until its cache is filled."""
@@ -101,9 +106,10 @@ class OperatorProcess:
 
     def kill(self) -> None:
         """SIGKILL."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+        process = self._process  # of this moment: another thread may start the next one as soon as this one is dead
+        if process is not None:
+            process.kill()
+            process.wait()
 
     def freeze(self) -> None:
         """SIGSTOP: it stands still and does not know it."""

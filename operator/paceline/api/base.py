@@ -63,8 +63,12 @@ def describe(error: ValidationError, root: str) -> str:
     """
     lines = []
     for item in error.errors(include_url=False):
-        path = ".".join([root, *(str(part) for part in item["loc"])])
-        value = repr(item["input"])
-        shown = value if len(value) <= 80 else f"{value[:77]}…"
+        # A part of the path can be a key of a map, of any length.
+        path = ".".join([root, *(_short(str(part)) for part in item["loc"])])
+        shown = _short(repr(item["input"]))
         lines.append(f"{path}: {item['msg']}, but it is {shown}" if item["type"] != "missing" else f"{path} is missing")
     return "; ".join(lines)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:77]}…"

@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TypeGuard, get_args
 
 Status = Literal["True", "False", "Unknown"]
-ConditionType = Literal["Ready", "Available", "Accepted", "Progressing"]
+ConditionType = Literal["Ready", "Available", "Accepted", "ModelResolved", "Fits", "Progressing"]
 
 READY: ConditionType = "Ready"
 AVAILABLE: ConditionType = "Available"
 ACCEPTED: ConditionType = "Accepted"
+MODEL_RESOLVED: ConditionType = "ModelResolved"
+FITS: ConditionType = "Fits"
 PROGRESSING: ConditionType = "Progressing"
 
 #: In the order in which `kubectl describe` shows them.

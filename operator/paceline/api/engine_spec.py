@@ -13,7 +13,7 @@ METRIC_PATTERN = r"^[a-zA-Z_:][a-zA-Z0-9_:]*$"
 IMAGE_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9._:/@-]*[A-Za-z0-9])?$"
 
 Argument = Annotated[str, Field(max_length=4096)]
-EngineType = Literal["Simulator", "Custom"]
+EngineType = Literal["VLLM", "SGLang", "LlamaCpp", "Simulator", "Custom"]
 Inference = Literal["OpenAI", "None"]
 BatchingType = Literal["Continuous", "Dynamic", "Static"]
 
@@ -122,9 +122,8 @@ class Engine(Model):
 
     type: EngineType | None = Field(
         None,
-        description="type is the kind of engine: Simulator (for sim:// uris) or Custom (for image:// uris). VLLM, "
-        "SGLang and LlamaCpp come in a later release; clients must accept values that they do not know. Default: "
-        "chosen from model.uri.",
+        description="type is the kind of engine: VLLM, SGLang, LlamaCpp (for .gguf files), Simulator (for sim:// uris) "
+        "or Custom (any image). Clients must accept values that they do not know. Default: chosen from model.uri.",
     )
     image: str | None = Field(
         None,
@@ -140,8 +139,15 @@ class Engine(Model):
         description="args are added after the arguments that paceline gives the engine; they are not run in a shell.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
+    max_context_tokens: int | None = Field(
+        None,
+        ge=1,
+        le=100_000_000,
+        description="maxContextTokens is the longest sequence, prompt and answer together. Less than the model can do "
+        "saves memory. Default: the model's own.",
+    )
     custom: Custom | None = Field(
-        None, description="custom says how an image:// engine is run and asked. Default: all of its defaults."
+        None, description="custom says how a Custom engine is run and asked. Default: all of its defaults."
     )
     batching: Batching | None = Field(
         None,

@@ -6,6 +6,8 @@ from paceline.api.digest import short
 
 LABEL_OWNER = "paceline.dev/modeldeployment"
 LABEL_REVISION = "paceline.dev/revision"
+#: On pods that look sources up: the digest of what was asked.
+LABEL_SOURCES = "paceline.dev/sources"
 ANNOTATION_APPLIED = "paceline.dev/applied-digest"
 
 FIELD_MANAGER = "paceline-modeldeployment"
@@ -14,8 +16,10 @@ STATUS_MANAGER = "paceline-modeldeployment-status"
 #: Selects every child of every ModelDeployment.
 CHILD_SELECTOR = f"app.kubernetes.io/managed-by=paceline,{LABEL_OWNER}"
 
-#: The one role so far: all children that run and expose the engine share a name.
+#: All children that run and expose the engine share a name.
 ENGINE_ROLE = "engine"
+#: What looks up the model's sources before there is an engine.
+FETCH_ROLE = "fetch"
 
 
 def child_name(namespace: str, owner: str, role: str = ENGINE_ROLE) -> str:

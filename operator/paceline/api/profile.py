@@ -72,7 +72,7 @@ class HardwareProfile(_Strict):
     Attributes:
         accelerator_resource: Extended resource that the device plugin offers, "" for none.
         price_per_hour: Of one accelerator (or, without one, of one replica), in `currency`.
-        run_as_user: User id of the engine's process, never 0.
+        run_as_user: User id of the engine's process, never 0; None: as the engine's image wants it.
     """
 
     name: str = Field(min_length=1, max_length=63, pattern=LABEL_PATTERN)
@@ -81,7 +81,7 @@ class HardwareProfile(_Strict):
     price_per_hour: DecimalText = "0"
     currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
     capacity: Literal["Elastic", "Fixed"] = "Elastic"
-    run_as_user: int = Field(65532, ge=1, le=2**31 - 1)
+    run_as_user: int | None = Field(None, ge=1, le=2**31 - 1)
     node_selector: dict[LabelKey, LabelValue] = Field(default_factory=dict)
     tolerations: tuple[Toleration, ...] = ()
     resources: Resources = Field(default_factory=Resources)

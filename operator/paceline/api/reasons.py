@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from paceline.api.conditions import ACCEPTED, AVAILABLE, PROGRESSING, READY, ConditionType, Status
+from paceline.api.conditions import (
+    ACCEPTED,
+    AVAILABLE,
+    FITS,
+    MODEL_RESOLVED,
+    PROGRESSING,
+    READY,
+    ConditionType,
+    Status,
+)
 
 EventType = Literal["Normal", "Warning"]
 
@@ -42,7 +51,7 @@ def _refused(name: str, meaning: str, remedy: str) -> Reason:
 
 NOT_YET_OBSERVED = Reason(
     "NotYetObserved",
-    ((READY, "Unknown"), (AVAILABLE, "Unknown"), (ACCEPTED, "Unknown"), (PROGRESSING, "Unknown")),
+    tuple((kind, "Unknown") for kind in (READY, AVAILABLE, ACCEPTED, MODEL_RESOLVED, FITS, PROGRESSING)),
     "The operator has not seen this part of the object yet.",
     "Wait a few seconds; if it stays, look whether the operator runs and watches this namespace.",
 )
@@ -72,6 +81,125 @@ APPLY_REFUSED = _refused(
     "ApplyRefused",
     "The API server refused a child: by its validation, by an admission policy, or because the operator may not.",
     "Change what the API server's words name: the spec, the profile, the policy; or `paceline enable` the namespace.",
+)
+
+
+def _unresolved(name: str, meaning: str, remedy: str) -> Reason:
+    """A reason for which the model's source cannot be used."""
+    shows: tuple[tuple[ConditionType, Status], ...]
+    shows = ((MODEL_RESOLVED, "False"), (READY, "False"), (PROGRESSING, "False"), (AVAILABLE, "False"))
+    return Reason(name, shows, meaning, remedy, "Warning")
+
+
+RESOLVED = Reason(
+    "Resolved",
+    ((MODEL_RESOLVED, "True"),),
+    "It is known which files are served: the message has their commit and size. Engines that bring their model along "
+    "have nothing to look up.",
+)
+RESOLVING = Reason(
+    "Resolving",
+    ((MODEL_RESOLVED, "Unknown"), (READY, "False"), (PROGRESSING, "True")),
+    "The model's source is being looked up by a Job; what was applied before keeps serving.",
+    "Wait; if it stays, look at the Job's pod, which the message names.",
+)
+SOURCE_NOT_FOUND = _unresolved(
+    "SourceNotFound",
+    "The source has no such repository, revision, folder or file.",
+    "Correct spec.model.uri, spec.model.revision or spec.model.file.",
+)
+SOURCE_UNAUTHORIZED = _unresolved(
+    "SourceUnauthorized",
+    "The source refuses the credentials, or wants some; or the Secret of secretRef is not there.",
+    "Correct the Secret that spec.model.secretRef names; for a gated repository accept its terms first.",
+)
+SOURCE_UNREACHABLE = _unresolved(
+    "SourceUnreachable",
+    "The source does not answer. It is tried again.",
+    "Check the network of the cluster, its proxy and the chart value `fetch.env`.",
+)
+SOURCE_REFUSED = _unresolved(
+    "SourceRefused",
+    "The source leads where nothing is fetched from: a private address, or a file outside the model's folder.",
+    "Use a public source, or let the administrator allow its network in the chart value `fetch.allowedNetworks`.",
+)
+SOURCE_INVALID = _unresolved(
+    "SourceInvalid",
+    "The files of the source are not what an engine can serve safely.",
+    "Use a source with safetensors or GGUF files, or choose one with spec.model.file.",
+)
+SOURCE_CHANGED = _unresolved(
+    "SourceChanged",
+    "The source no longer has what was resolved for this revision.",
+    "Change the spec (spec.model.revision, for example) to resolve it anew, or bring the files back.",
+)
+DIGEST_MISMATCH = _unresolved(
+    "DigestMismatch",
+    "A file that arrived is not the file that the source announced.",
+    "Try again; if it stays, the source or something on the way to it changes files.",
+)
+DISK_FULL = _unresolved(
+    "DiskFull",
+    "The files do not fit where they are to be kept.",
+    "Give the node or the claim of spec.model.cache.sharedVolume more space, or use a smaller model.",
+)
+REFERENCE_MISSING = _unresolved(
+    "ReferenceMissing",
+    "A Secret or ConfigMap that the model names, or the key in it, is not there. It is looked for again.",
+    "Create it, or correct spec.model.secretRef or spec.model.chatTemplateRef.",
+)
+FOLDER_TAKEN = _unresolved(
+    "FolderTaken",
+    "The model's folder on the shared volume holds something else, or lost some of its files.",
+    "Delete that folder below paceline/models while no engine reads it; it is fetched again.",
+)
+FOLDER_UNUSABLE = _unresolved(
+    "FolderUnusable",
+    "The volume for the model's files cannot be written.",
+    "Correct its owner or mode: its driver must heed fsGroup, or it must belong to the engine's user.",
+)
+FETCH_FAILED = _unresolved(
+    "FetchFailed",
+    "The pod that looks up or fetches the model ended without saying why, or cannot run.",
+    "Read the pod's log and events; check the image that the chart gives in `images.fetch`.",
+)
+CHAT_TEMPLATE_DIFFERS = _unresolved(
+    "ChatTemplateDiffers",
+    "The chat template of spec.model.chatTemplateRef is not the one of the model's tokenizer.",
+    "Correct the ConfigMap, use another model, or remove spec.model.chatTemplateRef.",
+)
+#: What a fetch says of itself, the causes that a person must deal with first.
+UNFETCHED = (
+    SOURCE_UNAUTHORIZED,
+    SOURCE_NOT_FOUND,
+    SOURCE_REFUSED,
+    SOURCE_INVALID,
+    SOURCE_CHANGED,
+    DIGEST_MISMATCH,
+    DISK_FULL,
+    REFERENCE_MISSING,
+    FOLDER_TAKEN,
+    FOLDER_UNUSABLE,
+    SOURCE_UNREACHABLE,
+    CHAT_TEMPLATE_DIFFERS,
+    FETCH_FAILED,
+)
+
+MEMORY_SUFFICES = Reason(
+    "MemorySuffices", ((FITS, "True"),), "Weights, keys and values fit the accelerators; the message has the numbers."
+)
+SIZE_UNKNOWN = Reason(
+    "SizeUnknown",
+    ((FITS, "Unknown"),),
+    "A number is missing to say whether the model fits: of the model, or of the profile. It is tried.",
+    "Set spec.model.parameterCount, or memoryGiB of the profile.",
+)
+DOES_NOT_FIT = Reason(
+    "DoesNotFit",
+    ((FITS, "False"), (READY, "False"), (PROGRESSING, "False")),
+    "The model needs more memory than the accelerators of a replica have. No pod is made for it.",
+    "Do what the message says: another profile, more accelerators, a shorter context, or a smaller model.",
+    "Warning",
 )
 
 ROLLOUT_IN_PROGRESS = Reason(
@@ -134,6 +262,11 @@ ENGINE_CANNOT_START = _down(
     "EngineCannotStart",
     "The node cannot make or start the engine's container, for example because its command is not in the image.",
     "Correct spec.engine.custom.command, or what the node's words name.",
+)
+NODE_LOST = _down(
+    "NodeLost",
+    "The node of the engine reports no more (its kubelet, its network, or the machine is gone).",
+    "Bring the node back or delete it; after five minutes Kubernetes replaces its pods where another node has room.",
 )
 ENGINE_STARTING = _down(
     "EngineStarting",

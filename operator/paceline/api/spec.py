@@ -8,62 +8,11 @@ from pydantic import ConfigDict, Field
 
 from paceline.api.base import LABEL_PATTERN, Model, cel, rules
 from paceline.api.engine_spec import Engine
+from paceline.api.model_spec import Adapter, ModelSource
 from paceline.api.pod_overrides import PodOverrides
 
-#: The schemes of model.uri that work, and the engine that each one chooses.
-SCHEMES: dict[str, Literal["Simulator", "Custom"]] = {"sim": "Simulator", "image": "Custom"}
-
-URI_PATTERN = r"^(sim://[a-z0-9]([a-z0-9._-]*[a-z0-9])?|image://[A-Za-z0-9]([A-Za-z0-9._:/@-]*[A-Za-z0-9])?)$"
-SERVED_NAME_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9._:/-]*[A-Za-z0-9])?$"
-
-Task = Literal["Generate", "Embed"]
 Strategy = Literal["Auto", "Replace", "Recreate"]
 OnOperatorUpgrade = Literal["Never", "Auto"]
-
-
-class ModelSource(Model):
-    """model says which model is served and under which name."""
-
-    uri: Annotated[
-        str,
-        Field(
-            min_length=1,
-            max_length=512,
-            description="uri is where the model comes from: sim://<calibration> is the engine simulator with that "
-            "calibration (llama-3-8b-h100, llama-3.1-8b-a100-tp2, llama-3.1-8b-a100-tp4); image://<image reference> "
-            "is an engine image that holds its own weights.",
-            json_schema_extra=rules(
-                cel(
-                    f"self.matches('{URI_PATTERN}')",
-                    message="must be sim://<calibration> or image://<image reference>; other sources (hf, s3, "
-                    "http, pvc) "
-                    "come in a later release",
-                )
-            ),
-        ),
-    ]
-    task: Task = Field(
-        "Generate",
-        description="task says what the model does and so what its test request is: Generate (chat and completions) "
-        "or Embed (embeddings). Default: Generate.",
-    )
-    served_name: str | None = Field(
-        None,
-        min_length=1,
-        max_length=128,
-        pattern=SERVED_NAME_PATTERN,
-        description='servedName is the name that clients put into "model". Default: the name of the ModelDeployment.',
-    )
-
-    @property
-    def scheme(self) -> str:
-        """The part of the uri before ://."""
-        return self.uri.partition("://")[0]
-
-    @property
-    def location(self) -> str:
-        """The part of the uri after ://."""
-        return self.uri.partition("://")[2]
 
 
 class Hardware(Model):
@@ -178,50 +127,128 @@ class Rollout(Model):
     )
 
 
-_FITS = "(self.model.uri.startsWith('sim://') ? 'Simulator' : 'Custom')"
+class Parallelism(Model):
+    """parallelism says how the accelerators of one replica share the model."""
+
+    tensor: int | None = Field(
+        None,
+        ge=1,
+        le=512,
+        description="tensor is the number of accelerators that share each layer. Default: hardware.count x nodes / "
+        "(pipeline x data).",
+    )
+    pipeline: int = Field(
+        1, ge=1, le=512, description="pipeline is the number of groups that the layers are divided among. Default: 1."
+    )
+    data: int = Field(
+        1, ge=1, le=512, description="data is the number of copies of the model in one replica. Default: 1."
+    )
+
+
 _SIMULATED = "self.model.uri.startsWith('sim://')"
+_IMAGE = "self.model.uri.startsWith('image://')"
+_TYPE = "(has(self.engine) && has(self.engine.type) ? self.engine.type : '')"
+_GGUF = "(self.model.uri.endsWith('.gguf') || has(self.model.file) && self.model.file.endsWith('.gguf'))"
+_CUSTOM = f"({_IMAGE} || {_TYPE} == 'Custom')"
+_LLAMA = f"({_TYPE} == 'LlamaCpp' || {_TYPE} == '' && {_GGUF})"
+_SHARES = "self.parallelism.pipeline * self.parallelism.data"
+_COUNT = "self.hardware.count * self.hardware.nodes"
+
+
+_RULES = (
+    cel(
+        f"{_TYPE} == '' || ({_SIMULATED} ? {_TYPE} == 'Simulator' : {_IMAGE} ? {_TYPE} == 'Custom' : "
+        f"{_TYPE} != 'Simulator')",
+        expression="'is ' + self.engine.type + ', but model.uri ' + self.model.uri + ' needs ' + "
+        f"({_SIMULATED} ? 'Simulator' : {_IMAGE} ? 'Custom' : 'VLLM, SGLang, LlamaCpp or Custom') + "
+        "'; leave engine.type out to have it chosen'",
+        field=".engine.type",
+    ),
+    cel(
+        f"{_TYPE} != 'LlamaCpp' || {_GGUF}",
+        message="may not be LlamaCpp: it serves a .gguf file, but neither model.uri nor model.file ends in .gguf; "
+        "name the file in model.file or leave engine.type out",
+        field=".engine.type",
+    ),
+    cel(
+        f"!{_GGUF} || {_TYPE} in ['', 'LlamaCpp', 'Custom']",
+        expression="'is ' + self.engine.type + ', but a .gguf file needs LlamaCpp or Custom; "
+        "leave engine.type out to have it chosen'",
+        field=".engine.type",
+    ),
+    cel(
+        f"!has(self.engine) || !has(self.engine.image) || !{_IMAGE}",
+        expression="'may not be set to ' + self.engine.image + ': model.uri ' + self.model.uri + ' "
+        "already names the image; remove engine.image'",
+        field=".engine.image",
+        reason="FieldValueForbidden",
+    ),
+    cel(
+        f"{_TYPE} != 'Custom' || {_IMAGE} || has(self.engine.image)",
+        message="must be set: engine.type is Custom, and model.uri names files, not an image; set it to the image "
+        "that reads them from /models/base",
+        field=".engine.image",
+    ),
+    cel(
+        f"!has(self.engine) || !has(self.engine.custom) || {_CUSTOM}",
+        expression="'may not be set: model.uri ' + self.model.uri + ' is run by an engine that paceline knows; "
+        "remove engine.custom, set engine.type to Custom or use an image:// uri'",
+        field=".engine.custom",
+        reason="FieldValueForbidden",
+    ),
+    cel(
+        f"!has(self.engine) || !has(self.engine.batching) || {_SIMULATED} || "
+        f"(!{_CUSTOM} && self.engine.batching.type == 'Continuous')",
+        expression="'may not be set to ' + self.engine.batching.type + ': the engine of ' + self.model.uri + "
+        "' does not take it; remove engine.batching and use engine.args'",
+        field=".engine.batching",
+        reason="FieldValueForbidden",
+    ),
+    cel(
+        f"!has(self.engine) || !has(self.engine.maxContextTokens) || !({_SIMULATED} || {_CUSTOM})",
+        message="may not be set: paceline cannot tell the Simulator or a Custom engine; remove "
+        "engine.maxContextTokens and use engine.args",
+        field=".engine.maxContextTokens",
+        reason="FieldValueForbidden",
+    ),
+    cel(
+        f"!has(self.adapters) || !({_SIMULATED} || {_CUSTOM} || {_LLAMA})",
+        message="may not be set: only VLLM and SGLang serve adapters under names of their own; remove adapters, or "
+        "merge them into the model",
+        field=".adapters",
+        reason="FieldValueForbidden",
+    ),
+    cel(
+        "!has(self.adapters) || self.adapters.all(a, !has(self.model.servedName) || a.name != self.model.servedName)",
+        message="may not have the name of the model itself (model.servedName); give the adapter another name",
+        field=".adapters",
+    ),
+    cel(
+        f"!has(self.parallelism) || !({_SIMULATED} || {_CUSTOM} || {_LLAMA})",
+        message="may not be set: only VLLM and SGLang are told how to share accelerators; remove parallelism",
+        field=".parallelism",
+        reason="FieldValueForbidden",
+    ),
+    cel(
+        f"!has(self.parallelism) || (has(self.parallelism.tensor) ? self.parallelism.tensor * {_SHARES} == {_COUNT} "
+        f": ({_COUNT}) % ({_SHARES}) == 0)",
+        message="must be such that tensor x pipeline x data is hardware.count x nodes; change parallelism or "
+        "hardware.count",
+        field=".parallelism",
+    ),
+    cel(
+        "self.rollout.progressDeadlineSeconds > self.lifecycle.startupSeconds",
+        message="must be larger than lifecycle.startupSeconds, or a slow start counts as a failed rollout; "
+        "raise rollout.progressDeadlineSeconds (default 3600) or lower lifecycle.startupSeconds (default 1800)",
+        field=".rollout.progressDeadlineSeconds",
+    ),
+)
 
 
 class Spec(Model):
     """spec is the wanted state of the model server."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            cel(
-                f"!has(self.engine) || !has(self.engine.type) || self.engine.type == {_FITS}",
-                expression=f"'is ' + self.engine.type + ', but model.uri ' + self.model.uri + ' needs ' + {_FITS} + "
-                "'; leave engine.type out to have it chosen'",
-                field=".engine.type",
-            ),
-            cel(
-                f"!has(self.engine) || !has(self.engine.image) || {_SIMULATED}",
-                expression="'may not be set to ' + self.engine.image + ': model.uri ' + self.model.uri + ' "
-                "already names the image; remove engine.image'",
-                field=".engine.image",
-                reason="FieldValueForbidden",
-            ),
-            cel(
-                f"!has(self.engine) || !has(self.engine.custom) || !{_SIMULATED}",
-                expression="'may not be set: model.uri ' + self.model.uri + ' is run by the Simulator; "
-                "remove engine.custom or use an image:// uri'",
-                field=".engine.custom",
-                reason="FieldValueForbidden",
-            ),
-            cel(
-                f"!has(self.engine) || !has(self.engine.batching) || {_SIMULATED}",
-                expression="'may not be set: paceline cannot tell the image of ' + self.model.uri + ' how to batch; "
-                "remove engine.batching and use engine.args'",
-                field=".engine.batching",
-                reason="FieldValueForbidden",
-            ),
-            cel(
-                "self.rollout.progressDeadlineSeconds > self.lifecycle.startupSeconds",
-                message="must be larger than lifecycle.startupSeconds, or a slow start counts as a failed rollout; "
-                "raise rollout.progressDeadlineSeconds (default 3600) or lower lifecycle.startupSeconds (default 1800)",
-                field=".rollout.progressDeadlineSeconds",
-            ),
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=rules(*_RULES))
 
     replicas: int = Field(
         1,
@@ -232,11 +259,23 @@ class Spec(Model):
     )
     model: ModelSource = Field(description="model says which model is served and under which name.")
     hardware: Hardware = Field(description="hardware says what each replica runs on.")
+    parallelism: Parallelism | None = Field(
+        None,
+        description="parallelism says how the accelerators of one replica share the model. Default: all of them share "
+        "each layer.",
+    )
     engine: Engine | None = Field(
         None,
         description="engine says which program serves the model. Default: chosen from model.uri, with its own "
         "defaults; "
         "status.effective shows what came out.",
+    )
+    adapters: tuple[Adapter, ...] = Field(
+        (),
+        max_length=16,
+        description="adapters are LoRA modules that are loaded beside the model, each served under its own name. A "
+        "change is a new revision.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
     lifecycle: Lifecycle = Field(
         Lifecycle(),

@@ -193,7 +193,7 @@ class StatusSchema(Model):
     conditions: tuple[ConditionSchema, ...] | None = Field(
         None,
         max_length=16,
-        description="conditions say how the object is: Ready, Available, Accepted, Progressing.",
+        description="conditions say how the object is: Ready, Available, Accepted, ModelResolved, Fits, Progressing.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     observed_generation: int | None = Field(

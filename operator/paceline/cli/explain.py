@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from paceline.api.names import FETCH_ROLE
 from paceline.cli.chain import Link, State, View, chain, weakest
 from paceline.cli.cluster import OPERATOR, Cluster, ContextOption, find_modeldeployment
 from paceline.cli.console import (
@@ -60,21 +61,29 @@ def observe(cluster: Cluster, namespace: str, target: str) -> View:
     name = model["metadata"]["name"]
     ours = {"labelSelector": f"paceline.dev/modeldeployment={name}"}
     core, apps = f"/api/v1/namespaces/{namespace}", f"/apis/apps/v1/namespaces/{namespace}"
+    jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs"
     slices = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
     deployments = cluster.items(f"{apps}/deployments", **ours)
     services = [s for s in cluster.items(f"{core}/services", **ours) if s["spec"].get("clusterIP") != "None"]
     service = services[0] if services else None
+    pods = cluster.items(f"{core}/pods", **ours)
     return View(
         model=model,
         now=time.time(),
         deployment=deployments[0] if deployments else None,
         replicasets=cluster.items(f"{apps}/replicasets", **ours),
-        pods=cluster.items(f"{core}/pods", **ours),
+        pods=[pod for pod in pods if not _looks_up(pod)],
+        jobs=cluster.items(jobs, **ours),
+        lookups=[pod for pod in pods if _looks_up(pod)],
         service=service,
         slices=_slices(cluster, slices, service),
-        events=cluster.items(f"{core}/events", fieldSelector="involvedObject.kind=Pod,type=Warning"),
+        events=cluster.items(f"{core}/events", fieldSelector="type=Warning"),
         operators=_operators(cluster),
     )
+
+
+def _looks_up(pod: dict[str, Any]) -> bool:
+    return (pod["metadata"].get("labels") or {}).get("app.kubernetes.io/component") == FETCH_ROLE
 
 
 def _slices(cluster: Cluster, path: str, service: dict[str, Any] | None) -> list[dict[str, Any]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from paceline.cli.console import ExitCode, Output, OutputOption, err, hint, out, print_data, print_table
-from paceline.local import binaries, cluster, images, kubeconfig, state
+from paceline.local import binaries, cluster, images, kubeconfig, llamaserver, state
 from paceline.local.errors import LocalError
 from paceline.local.paths import Folders
 
@@ -18,6 +19,13 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+
+
+class Engine(StrEnum):
+    """Engines whose image can be built here."""
+
+    LLAMA_CPP = "llama-cpp"
+
 
 NameOption = Annotated[str, typer.Option("--name", help="Name of the cluster; several live side by side.")]
 
@@ -102,8 +110,17 @@ def kubectl(context: typer.Context, name: NameOption = cluster.DEFAULT_NAME) -> 
 @app.command("images")
 def build_images(
     name: Annotated[str, typer.Option("--name", help="Also import it into this cluster.")] = "",
+    engine: Annotated[
+        Engine | None, typer.Option("--engine", help="Build the image of this engine instead of paceline's.")
+    ] = None,
 ) -> None:
     """Build the container image, where its inputs have changed."""
+    if engine is Engine.LLAMA_CPP:
+        llamaserver.image()
+        if name:
+            llamaserver.load(cluster.status(name))
+        out.print(llamaserver.REFERENCE, markup=False)
+        return
     reference = images.ensure()
     if name:
         images.load(cluster.status(name), reference)
@@ -119,19 +136,25 @@ def load(
     images.import_archive(Folders.of(name), archive)
 
 
+#: The cluster's programs, and an engine that is built only where it is named.
+_TOOLS = (*binaries.TOOLS, llamaserver.NAME)
+
+
 def _known_tools(tools: list[str] | None) -> list[str] | None:
     for tool in tools or ():
-        if tool not in binaries.TOOLS:
-            raise typer.BadParameter(f"'{tool}' is none of {', '.join(binaries.TOOLS)}")
+        if tool not in _TOOLS:
+            raise typer.BadParameter(f"'{tool}' is none of {', '.join(_TOOLS)}")
     return tools
 
 
 @app.command("binaries")
 def build_binaries(
     tools: Annotated[
-        list[str] | None, typer.Argument(help=f"Of {', '.join(binaries.TOOLS)}; default is all.", callback=_known_tools)
+        list[str] | None,
+        typer.Argument(help=f"Of {', '.join(_TOOLS)}; default is all but {llamaserver.NAME}.", callback=_known_tools),
     ] = None,
 ) -> None:
     """Build the cluster's programs ahead of time, where their sources have changed."""
     for tool in tools or binaries.TOOLS:
-        err.print(f"{tool}: {binaries.ensure(tool)}", markup=False)
+        path = llamaserver.ensure() if tool == llamaserver.NAME else binaries.ensure(tool)
+        err.print(f"{tool}: {path}", markup=False)

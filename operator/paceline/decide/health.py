@@ -6,6 +6,7 @@ Unknown; a freshly started operator holds Available until it has asked, so that 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,6 +14,8 @@ from paceline.api import reasons
 from paceline.api.conditions import (
     ACCEPTED,
     AVAILABLE,
+    FITS,
+    MODEL_RESOLVED,
     PROGRESSING,
     READY,
     TYPES,
@@ -32,6 +35,8 @@ from paceline.errors import PacelineError
 FAILURES = 2
 #: What keeps more replicas from coming while the present ones serve.
 _SHORTAGES = (reasons.NO_CAPACITY, reasons.QUOTA_EXCEEDED, reasons.POD_REFUSED)
+#: Conditions that a fault of unknown kind says something of.
+_WHOLE: tuple[ConditionType, ...] = (READY, ACCEPTED, PROGRESSING)
 #: Look again this soon where only a test request is missing.
 PROBE_SECONDS = 2.0
 
@@ -89,7 +94,10 @@ def assess(
     verdicts = {
         READY: _readiness(md, observation, expected, available, progressing, problem),
         AVAILABLE: available,
-        ACCEPTED: _acceptance(problem),
+        ACCEPTED: _stopped(ACCEPTED, problem)
+        or _Verdict.of("True", reasons.ACCEPTED_AS_WRITTEN, "The spec is understood and applied."),
+        MODEL_RESOLVED: _stopped(MODEL_RESOLVED, problem) or _resolution(observation, problem),
+        FITS: _stopped(FITS, problem) or _fitting(observation),
         PROGRESSING: progressing,
     }
     conditions = tuple(
@@ -110,7 +118,15 @@ def refused(generation: int, previous: tuple[Condition, ...], problem: PacelineE
         _unseen("whether the model answers") if known is None else _Verdict(known.status, known.reason, known.message)
     )
     stopped = _Verdict("False", problem.reason, problem.message)
-    verdicts = {READY: stopped, AVAILABLE: available, ACCEPTED: stopped, PROGRESSING: stopped}
+    unknown = _unseen("what it asks for")
+    verdicts = {
+        READY: stopped,
+        AVAILABLE: available,
+        ACCEPTED: stopped,
+        MODEL_RESOLVED: unknown,
+        FITS: unknown,
+        PROGRESSING: stopped,
+    }
     return Assessment(tuple(Condition(k, v.status, v.reason, v.message, generation) for k, v in verdicts.items()))
 
 
@@ -125,10 +141,31 @@ def _unseen(what: str) -> _Verdict:
     return _Verdict.of("Unknown", reasons.NOT_YET_OBSERVED, f"It is not known yet {what}.")
 
 
-def _acceptance(problem: PacelineError | None) -> _Verdict:
-    if problem:
-        return _Verdict("False", problem.reason, problem.message)
-    return _Verdict.of("True", reasons.ACCEPTED_AS_WRITTEN, "The spec is understood and applied.")
+def _stopped(kind: ConditionType, problem: PacelineError | None) -> _Verdict | None:
+    """What a problem says of one condition; None where it says nothing of it.
+
+    A reason that is not ours (a fault of the API server) says of the whole object that it is not applied.
+    """
+    if problem is None:
+        return None
+    reason = reasons.BY_NAME.get(problem.reason)
+    shown: Mapping[ConditionType, Status] = dict(reason.shows) if reason else dict.fromkeys(_WHOLE, "False")
+    return _Verdict(shown[kind], problem.reason, problem.message) if kind in shown else None
+
+
+def _resolution(seen: Observation, problem: PacelineError | None) -> _Verdict:
+    if seen.model:
+        return _Verdict.of("True", reasons.RESOLVED, seen.model)
+    if problem is not None:
+        return _unseen("what the source is")
+    return _Verdict.of("True", reasons.RESOLVED, "The engine brings the model along.")
+
+
+def _fitting(seen: Observation) -> _Verdict:
+    if seen.fit is None:
+        return _unseen("whether the model fits")
+    reason = reasons.MEMORY_SUFFICES if seen.fit.status == "True" else reasons.SIZE_UNKNOWN
+    return _Verdict.of(seen.fit.status, reason, seen.fit.message)
 
 
 def _availability(md: ModelDeployment, seen: Observation, expected: Expectation, now: datetime) -> _Verdict:
@@ -189,7 +226,7 @@ def _settled(md: ModelDeployment, seen: Observation, deployment: DeploymentView)
     """
     wanted = seen.revision or deployment.revision
     live = _live(seen)
-    noticed = deployment.observed_generation >= deployment.generation and deployment.replicas == md.spec.replicas
+    noticed = deployment.noticed and deployment.replicas == md.spec.replicas
     same_template = md.spec.replicas > 0 and bool(live) and all(pod.revision == wanted for pod in live)
     return (
         (noticed or same_template)
@@ -200,14 +237,14 @@ def _settled(md: ModelDeployment, seen: Observation, deployment: DeploymentView)
 
 
 def _progress(md: ModelDeployment, seen: Observation, expected: Expectation, problem: PacelineError | None) -> _Verdict:
-    if problem:
-        return _Verdict("False", problem.reason, problem.message)
+    if stopped := _stopped(PROGRESSING, problem):
+        return stopped
     deployment = seen.deployment
     if deployment is None:
         return _unseen("how far the rollout is")
     if _settled(md, seen, deployment):
         return _rolled_out(md, seen, deployment, expected)
-    if deployment.progress_reason == "ProgressDeadlineExceeded":
+    if deployment.progress_reason == "ProgressDeadlineExceeded" and deployment.noticed:
         seconds = md.spec.rollout.progress_deadline_seconds
         return _Verdict.of(
             "False",

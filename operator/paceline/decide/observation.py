@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from paceline.api.revision import Revision
+from paceline.decide.fit import Fit
 from paceline.stats.histogram import Histogram
 
 #: Twelve times the default interval of the test requests.
@@ -43,6 +44,11 @@ class DeploymentView:
     failure: str = ""
     surge: int = 0
 
+    @property
+    def noticed(self) -> bool:
+        """Its controller has seen the spec as it is; what it says of failure is about that, and not an earlier one."""
+        return self.observed_generation >= self.generation
+
 
 @dataclass(frozen=True, slots=True)
 class PodView:
@@ -62,6 +68,8 @@ class PodView:
         ran_seconds: How long that run lasted.
         unschedulable: The scheduler's words while no node takes the pod, else "".
         failed: Why the pod as a whole is in phase Failed (Evicted: …), else "".
+        unfetched: Last words of its container that fetches the model, where that ended badly; else "".
+        lost: Its node reports no more: the pod counts as not ready, whatever its container was last.
     """
 
     name: str
@@ -80,6 +88,28 @@ class PodView:
     ran_seconds: float = 0.0
     unschedulable: str = ""
     failed: str = ""
+    unfetched: str = ""
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FetchView:
+    """One pod that looks up a model's sources.
+
+    Attributes:
+        request: Label paceline.dev/sources.
+        created: RFC 3339.
+        phase: Of the pod.
+        report: Last words of its container, JSON of `api.source.Report` where all went well enough to say so.
+        trouble: Why it does not run or how it was ended, "" where there is nothing to say.
+    """
+
+    name: str
+    request: str
+    created: str = ""
+    phase: str = ""
+    report: str = ""
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +160,13 @@ class Children:
     Attributes:
         deployment: None while there is none.
         revisions: All that are kept, in any order.
+        fetches: Pods that look up sources, in any order.
     """
 
     deployment: DeploymentView | None = None
     pods: tuple[PodView, ...] = ()
     revisions: tuple[Revision, ...] = ()
+    fetches: tuple[FetchView, ...] = ()
 
     @property
     def labels(self) -> frozenset[str]:
@@ -156,6 +188,8 @@ class Observation:
         revisions: All that are kept, in any order.
         drift: What would change in the pods if the spec were rendered now; "" nothing.
         way: How a new revision replaces the old one, in words.
+        model: What the files that are served are, in words; "" for an engine that brings its model along.
+        fit: Whether they fit; None where that was not asked.
     """
 
     revision: str = ""
@@ -167,3 +201,5 @@ class Observation:
     revisions: tuple[Revision, ...] = ()
     drift: str = ""
     way: str = ""
+    model: str = ""
+    fit: Fit | None = None

@@ -9,6 +9,7 @@ from paceline.api import reasons
 from paceline.api.conditions import clean
 from paceline.api.reasons import Reason
 from paceline.decide.observation import DeploymentView, PodView
+from paceline.decide.sources import failure
 
 _IMAGE = frozenset(
     {
@@ -31,9 +32,11 @@ _RANK = (
     reasons.QUOTA_EXCEEDED,
     reasons.POD_REFUSED,
     reasons.IMAGE_PULL_FAILED,
+    *reasons.UNFETCHED,
     reasons.ENGINE_CANNOT_START,
     reasons.ENGINE_OUT_OF_MEMORY,
     reasons.ENGINE_CRASHING,
+    reasons.NODE_LOST,
     reasons.ENGINE_NOT_READY,
     reasons.NO_CAPACITY,
     reasons.ENGINE_STARTING,
@@ -104,6 +107,11 @@ def _failed(pod: PodView, _: Expectation) -> Trouble | None:
     return Trouble(reasons.POD_REFUSED, f"Pod {pod.name} failed: {_quote(pod.failed)}") if pod.failed else None
 
 
+def _lost(pod: PodView, _: Expectation) -> Trouble | None:
+    words = f"The node of pod {pod.name} reports no more; its engine may still run and answer."
+    return Trouble(reasons.NODE_LOST, words) if pod.lost else None
+
+
 def _silent(pod: PodView, expected: Expectation) -> Trouble | None:
     if not pod.started:
         return None
@@ -138,12 +146,24 @@ def _given_up(pod: PodView, expected: Expectation) -> bool:
     return 0 <= over <= _KILL_SECONDS and pod.exit_code in {0, 137, 143}
 
 
+def _unfetched(pod: PodView, _: Expectation) -> Trouble | None:
+    """The container that fetches the model says why by a report, unless it was killed."""
+    if not pod.unfetched or pod.started:
+        return None
+    said = failure(pod.unfetched)
+    reason = reasons.BY_NAME.get(said.reason, reasons.FETCH_FAILED) if said else reasons.FETCH_FAILED
+    words = said.message if said else pod.unfetched
+    return Trouble(reason, f"Pod {pod.name} cannot fetch the model: {_quote(words)}")
+
+
 #: The first that finds something names the cause.
 _CHECKS: tuple[Callable[[PodView, Expectation], Trouble | None], ...] = (
     _unschedulable,
     _image,
     _container,
     _failed,
+    _unfetched,
+    _lost,
     _silent,
     _ended,
 )
@@ -152,7 +172,7 @@ _CHECKS: tuple[Callable[[PodView, Expectation], Trouble | None], ...] = (
 def worst(pods: Sequence[PodView], deployment: DeploymentView, expected: Expectation) -> Trouble | None:
     """The cause to show for these pods and their Deployment; None where all of them are ready."""
     troubles = [trouble for pod in pods if (trouble := diagnose(pod, expected))]
-    if deployment.failure:
+    if deployment.failure and deployment.noticed:
         quota = "exceeded quota" in deployment.failure
         reason = reasons.QUOTA_EXCEEDED if quota else reasons.POD_REFUSED
         words = f"{max(deployment.replicas - len(pods), 0)} pods are missing: {_quote(deployment.failure)}"

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from paceline.api.conditions import parse_stamp
-from paceline.api.names import LABEL_REVISION
-from paceline.decide.observation import DeploymentView, PodView
+from paceline.api.names import FETCH_ROLE, LABEL_REVISION, LABEL_SOURCES
+from paceline.decide.observation import DeploymentView, FetchView, PodView
 
 Raw = Mapping[str, Any]
 
@@ -38,9 +38,10 @@ def pod_view(obj: Raw) -> PodView:
     """Read a pod of the API server. Its engine is the container of that name."""
     metadata, status = obj["metadata"], obj.get("status") or {}
     conditions = _by_type(status.get("conditions"))
-    container = _engine(status.get("containerStatuses") or [])
+    container = _container(status.get("containerStatuses"), "engine")
     state = container.get("state") or {}
-    waiting = state.get("waiting") or {}
+    fetching = _container(status.get("initContainerStatuses"), FETCH_ROLE)
+    waiting = (fetching.get("state") or {}).get("waiting") or state.get("waiting") or {}
     ended = state.get("terminated") or (container.get("lastState") or {}).get("terminated") or {}
     scheduled = conditions.get("PodScheduled", {})
     return PodView(
@@ -60,6 +61,33 @@ def pod_view(obj: Raw) -> PodView:
         ran_seconds=_seconds(ended),
         unschedulable=scheduled.get("message", "") if scheduled.get("reason") == "Unschedulable" else "",
         failed=_failed(status),
+        # The kubelet says both at once; only the controller that misses a node says one without the other.
+        lost=conditions.get("Ready", {}).get("status") == "False" and container.get("ready") is True,
+        unfetched=_unfetched(fetching),
+    )
+
+
+def fetch_view(obj: Raw) -> FetchView:
+    """Read a pod that looks up sources."""
+    metadata, status = obj["metadata"], obj.get("status") or {}
+    container = _container(status.get("containerStatuses"), FETCH_ROLE)
+    state = container.get("state") or {}
+    ended, waiting = state.get("terminated") or {}, state.get("waiting") or {}
+    scheduled = _by_type(status.get("conditions")).get("PodScheduled", {})
+    words = (
+        _failed(status) if status.get("reason") else "",
+        scheduled.get("message", "") if scheduled.get("reason") == "Unschedulable" else "",
+        # The kubelet goes to and fro between ErrImagePull and ImagePullBackOff; the words stay.
+        str(waiting.get("message") or "").rpartition("ErrImagePull: ")[2],
+        f"exit code {ended.get('exitCode')} ({ended.get('reason', '')})" if ended.get("exitCode") else "",
+    )
+    return FetchView(
+        name=metadata["name"],
+        request=(metadata.get("labels") or {}).get(LABEL_SOURCES, ""),
+        created=str(metadata.get("creationTimestamp") or ""),
+        phase=str(status.get("phase") or ""),
+        report=str(ended.get("message") or ""),
+        trouble=next(filter(None, words), ""),
     )
 
 
@@ -68,8 +96,15 @@ def _count(block: Raw, name: str) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _engine(statuses: Iterable[Raw]) -> Raw:
-    return next((status for status in statuses if status.get("name") == "engine"), {})
+def _container(statuses: Iterable[Raw] | None, name: str) -> Raw:
+    return next((status for status in statuses or () if status.get("name") == name), {})
+
+
+def _unfetched(container: Raw) -> str:
+    """What the fetching container said when it last ended badly, as long as it has not ended well."""
+    state = container.get("state") or {}
+    ended = state.get("terminated") or (container.get("lastState") or {}).get("terminated") or {}
+    return str(ended.get("message") or f"exit code {ended['exitCode']}") if ended.get("exitCode") else ""
 
 
 def _by_type(conditions: Iterable[Raw] | None) -> dict[str, Raw]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Literal
 
 from paceline.api.engine_spec import EngineType, Inference
-from paceline.api.spec import Task
+from paceline.api.model_spec import Task
 
 #: Seconds between the removal of a pod from its Service and SIGTERM: endpoints need this long to reach every proxy.
 PRE_STOP_SECONDS = 5
@@ -25,6 +25,9 @@ class EngineImages:
     """Images that the operator's configuration gives for engines."""
 
     engine_sim: str
+    vllm: str = ""
+    sglang: str = ""
+    llama_cpp: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,7 @@ class Program:
     Attributes:
         readiness_path: Answers 200 when, and only when, the engine can serve.
         drains: It finishes its answers after SIGTERM by itself. One that does not gets the time before SIGTERM.
+        user: User id that its image works with.
     """
 
     type: EngineType
@@ -120,6 +124,7 @@ class Program:
     scratch: tuple[Scratch, ...] = (TMP,)
     inference: Inference = "OpenAI"
     drains: bool = True
+    user: int = 65532
 
 
 @dataclass(frozen=True, slots=True)

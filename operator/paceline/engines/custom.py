@@ -6,27 +6,35 @@ from paceline.api.engine_spec import Custom
 from paceline.api.modeldeployment import ModelDeployment
 from paceline.api.profile import HardwareProfile
 from paceline.engines.assemble import assemble
-from paceline.engines.base import TMP, EnginePlan, MetricNames, Program
+from paceline.engines.base import TMP, EngineImages, EnginePlan, MetricNames, Program
 from paceline.errors import Stalled
 
 
-def plan(md: ModelDeployment, profile: HardwareProfile) -> EnginePlan:
-    """Run the image named by an image:// uri.
+def plan(md: ModelDeployment, profile: HardwareProfile, _: EngineImages) -> EnginePlan:
+    """Run the image named by an image:// uri, or by engine.image where the uri names files.
 
     Raises:
-        Stalled: reason UnsupportedBatching, because paceline cannot tell an unknown image how to batch.
+        Stalled: reason UnsupportedBatching, because paceline cannot tell an unknown image how to batch; reason
+            InvalidSpec, where there is no image.
     """
     engine = md.spec.engine_or_default
+    image = md.spec.model.location if md.spec.model.scheme == "image" else engine.image
+    if not image:
+        raise Stalled(
+            "InvalidSpec",
+            f"spec.engine.type is Custom and spec.model.uri {md.spec.model.uri} names files, so spec.engine.image is "
+            "missing. Set it to the image that reads them from /models/base.",
+        )
     if engine.batching is not None:
         raise Stalled(
             "UnsupportedBatching",
             f"spec.engine.batching asks for {engine.batching.type}, but paceline cannot tell the image "
-            f"{md.spec.model.location} how to batch. Remove it and use spec.engine.args.",
+            f"{image} how to batch. Remove it and use spec.engine.args.",
         )
     custom = engine.custom or Custom()
     program = Program(
         type="Custom",
-        image=md.spec.model.location,
+        image=image,
         command=custom.command,
         args=engine.args,
         # The root file system is read-only and the user has no entry in the image's /etc/passwd.

@@ -5,31 +5,51 @@ from __future__ import annotations
 from paceline.api.engine_spec import EngineType, Inference
 from paceline.api.modeldeployment import ModelDeployment
 from paceline.api.profile import HardwareProfile
-from paceline.api.spec import SCHEMES
-from paceline.engines import custom, simulator
+from paceline.engines import custom, llamacpp, sglang, simulator, vllm
 from paceline.engines.base import EngineImages, EnginePlan
 from paceline.engines.overrides import overridden
 from paceline.errors import Stalled
 
+_PLANS = {
+    "VLLM": vllm.plan,
+    "SGLang": sglang.plan,
+    "LlamaCpp": llamacpp.plan,
+    "Simulator": simulator.plan,
+    "Custom": custom.plan,
+}
+
 
 def engine_type(md: ModelDeployment) -> EngineType:
-    """The engine that the uri asks for.
+    """The engine that the spec names or its uri asks for.
 
     Raises:
         Stalled: reason InvalidSpec, for uris and types that only an older CRD let in.
     """
-    wanted = SCHEMES.get(md.spec.model.scheme)
-    if wanted is None:
-        known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
-        raise Stalled("InvalidSpec", f"spec.model.uri is {md.spec.model.uri}; this release serves {known}. Use one.")
-    chosen = md.spec.engine_or_default.type or wanted
-    if chosen != wanted:
+    possible = _possible(md)
+    chosen = md.spec.engine_or_default.type or possible[0]
+    if chosen not in possible:
         raise Stalled(
             "InvalidSpec",
-            f"spec.engine.type is {chosen}, but spec.model.uri {md.spec.model.uri} needs {wanted}. "
+            f"spec.engine.type is {chosen}, but spec.model.uri {md.spec.model.uri} needs {' or '.join(possible)}. "
             "Leave spec.engine.type out to have it chosen.",
         )
     return chosen
+
+
+def _possible(md: ModelDeployment) -> tuple[EngineType, ...]:
+    """Engines for that source, the usual one first."""
+    model = md.spec.model
+    if model.scheme == "sim":
+        return ("Simulator",)
+    if model.scheme == "image":
+        return ("Custom",)
+    if model.has_files:
+        return ("LlamaCpp", "Custom") if model.gguf else ("VLLM", "SGLang", "Custom")
+    raise Stalled(
+        "InvalidSpec",
+        f"spec.model.uri is {model.uri}; this release serves hf://, s3://, https://, pvc://, image:// and sim://. "
+        "Use one.",
+    )
 
 
 def inference(md: ModelDeployment) -> Inference:
@@ -44,6 +64,4 @@ def plan(md: ModelDeployment, profile: HardwareProfile, images: EngineImages) ->
     Raises:
         Stalled: the spec cannot be run; the reason and message say why and what to change.
     """
-    simulated = engine_type(md) == "Simulator"
-    planned = simulator.plan(md, profile, images) if simulated else custom.plan(md, profile)
-    return overridden(planned, md, profile)
+    return overridden(_PLANS[engine_type(md)](md, profile, images), md, profile)

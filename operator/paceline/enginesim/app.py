@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from paceline.enginesim import body, chat, completions, embeddings, models
+from paceline.enginesim import body, chat, completions, embeddings, models, rerank
 from paceline.enginesim.errors import ApiError
 from paceline.enginesim.keys import BEGAN, REQUEST_ID, STREAMING
 from paceline.enginesim.service import SERVICE, Service, State
@@ -77,6 +77,7 @@ def build(service: Service) -> web.Application:
             web.post("/v1/chat/completions", chat.create),
             web.post("/v1/completions", completions.create),
             web.post("/v1/embeddings", embeddings.create),
+            web.post("/v1/rerank", rerank.create),
             web.get("/v1/models", models.models),
             web.get("/v1/models/{model:.+}", models.model),
             web.post("/tokenize", models.tokenize),

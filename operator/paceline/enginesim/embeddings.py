@@ -40,10 +40,35 @@ async def create(request: web.Request) -> web.Response:
     asked = await body.read(request, EmbeddingRequest)
     service.enter(asked.model)
     found = prompts.texts(service.tokenizer, asked.input, "input")
+    await compute(request, found, "input")
+    data = [
+        {"object": "embedding", "index": index, "embedding": _encoded(asked, ids)} for index, ids in enumerate(found)
+    ]
+    usage = count(found)
+    return body.answer(
+        {
+            "id": f"embd-{request[REQUEST_ID]}",
+            "object": "list",
+            "data": data,
+            "model": service.model_name,
+            "usage": usage,
+        }
+    )
+
+
+async def compute(request: web.Request, found: list[list[int]], field: str) -> None:
+    """Take the time that the engine needs for these prompts alone.
+
+    Args:
+        request: Whose they are.
+        found: Tokens of each.
+        field: Of the request, for the words about one that is too long.
+    """
+    service = request.app[SERVICE]
     collector = Collector(len(found), service.tokenizer)
     answers = []
     for index, ids in enumerate(found):
-        service.check_prompt(ids, 0, "input")
+        service.check_prompt(ids, 0, field)
         answer = Answer(
             request[REQUEST_ID],
             index=index,
@@ -63,20 +88,12 @@ async def create(request: web.Request) -> web.Response:
         await collector.wait()
     finally:
         service.drop(answers)
-    data = [
-        {"object": "embedding", "index": index, "embedding": _encoded(asked, ids)} for index, ids in enumerate(found)
-    ]
-    count = sum(map(len, found))
-    usage = {"prompt_tokens": count, "total_tokens": count, "completion_tokens": 0}
-    return body.answer(
-        {
-            "id": f"embd-{request[REQUEST_ID]}",
-            "object": "list",
-            "data": data,
-            "model": service.model_name,
-            "usage": usage,
-        }
-    )
+
+
+def count(found: list[list[int]]) -> dict[str, int]:
+    """Usage of prompts without answers."""
+    total = sum(map(len, found))
+    return {"prompt_tokens": total, "total_tokens": total, "completion_tokens": 0}
 
 
 def _encoded(asked: EmbeddingRequest, ids: list[int]) -> Any:

@@ -197,6 +197,17 @@ class EmbeddingRequest(BaseModel):
     dimensions: int | None = Field(None, ge=1, le=4096)
 
 
+class RerankRequest(BaseModel):
+    """POST /v1/rerank."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    model: str
+    query: str
+    documents: list[str] = Field(min_length=1, max_length=4096)
+    top_n: int = Field(0, ge=0)
+
+
 class TokenizeRequest(BaseModel):
     """POST /tokenize, as in vLLM: a text or a chat."""
 

@@ -37,9 +37,15 @@ class Applier:
     cache: Cache
 
     async def apply(
-        self, owner: Key, uid: str, manifests: Sequence[JsonObject], *, obsolete: Collection[Key] = ()
+        self,
+        owner: Key,
+        uid: str,
+        manifests: Sequence[JsonObject],
+        *,
+        obsolete: Collection[Key] = (),
+        prune: bool = True,
     ) -> int:
-        """Apply what differs, then remove what is owned and no longer rendered. Number of writes.
+        """Apply what differs, then (with `prune`) remove what is owned and no longer rendered. Number of writes.
 
         Revisions are removed only where they are `obsolete`: those that are not rendered are history. A template is not
         applied before its revision is kept.
@@ -65,6 +71,8 @@ class Applier:
             raise first
         wanted = {(BY_KIND[manifest["kind"]], _key(manifest)) for manifest in manifests}
         self.cache.drop_bodies(owner)
+        if not prune:
+            return writes
         return writes + await self._prune(owner, uid, wanted, obsolete)
 
     async def _apply_one(self, owner: Key, uid: str, manifest: JsonObject) -> int:

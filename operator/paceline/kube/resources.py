@@ -54,6 +54,8 @@ SERVICES = Resource("", "v1", "services", "Service")
 SERVICEACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 PODDISRUPTIONBUDGETS = Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
 CONTROLLERREVISIONS = Resource("apps", "v1", "controllerrevisions", "ControllerRevision")
+JOBS = Resource("batch", "v1", "jobs", "Job")
+NETWORKPOLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 PODS = Resource("", "v1", "pods", "Pod")
 ENDPOINTSLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
@@ -61,7 +63,15 @@ EVENTS = Resource("", "v1", "events", "Event")
 
 #: What the operator applies. Order matters: a pod cannot start before its ServiceAccount is there, and no template is
 #: applied before it is kept.
-APPLIED = (SERVICEACCOUNTS, SERVICES, PODDISRUPTIONBUDGETS, CONTROLLERREVISIONS, DEPLOYMENTS)
+APPLIED = (
+    SERVICEACCOUNTS,
+    SERVICES,
+    PODDISRUPTIONBUDGETS,
+    NETWORKPOLICIES,
+    JOBS,
+    CONTROLLERREVISIONS,
+    DEPLOYMENTS,
+)
 #: What others make from what the operator applies; only looked at.
 OBSERVED = (PODS, ENDPOINTSLICES)
 #: What kopf watches. The other children are healed by the resync.

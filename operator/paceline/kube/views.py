@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from paceline.api.names import FETCH_ROLE
 from paceline.api.revision import Revision
-from paceline.decide.observation import DeploymentView, PodView
-from paceline.decide.views import deployment_view, pod_view
+from paceline.decide.observation import DeploymentView, FetchView, PodView
+from paceline.decide.views import deployment_view, fetch_view, pod_view
 from paceline.kube.resources import CONTROLLERREVISIONS, DEPLOYMENTS, ENDPOINTSLICES, PODS, JsonObject, Resource
 
 
@@ -22,7 +23,7 @@ class SliceView:
     ready: tuple[str, ...]
 
 
-View: TypeAlias = DeploymentView | PodView | SliceView | Revision
+View: TypeAlias = DeploymentView | PodView | FetchView | SliceView | Revision
 
 
 def view_of(resource: Resource, obj: JsonObject) -> View | None:
@@ -30,7 +31,8 @@ def view_of(resource: Resource, obj: JsonObject) -> View | None:
     if resource is DEPLOYMENTS:
         return deployment_view(obj)
     if resource is PODS:
-        return pod_view(obj)
+        labels = obj["metadata"].get("labels") or {}
+        return fetch_view(obj) if labels.get("app.kubernetes.io/component") == FETCH_ROLE else pod_view(obj)
     if resource is ENDPOINTSLICES:
         return _slice_view(obj)
     if resource is CONTROLLERREVISIONS:

@@ -35,7 +35,7 @@ def recipe(release: dict[str, str]) -> list[str]:
             f"The local base image is made of Debian or Ubuntu packages, and this is {distribution or 'neither'}.",
             "Build deploy/Dockerfile with Docker (deploy/kind/README.md).",
         )
-    if release.get("VERSION_ID", "99") < _OLDEST[distribution]:
+    if _number(release.get("VERSION_ID", "99")) < _number(_OLDEST[distribution]):
         raise LocalError(
             f"The local base image needs Python 3.11, and {distribution} {suite} has an older one.",
             "Build deploy/Dockerfile with Docker (deploy/kind/README.md).",
@@ -53,6 +53,10 @@ def recipe(release: dict[str, str]) -> list[str]:
         f"--customize-hook={_NO_BYTECODE}",
         suite,
     ]
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 def ensure() -> Path:

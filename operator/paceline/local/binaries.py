@@ -7,13 +7,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from paceline.local import locks
 from paceline.local.errors import LocalError
 from paceline.local.paths import cache_root, checkout
+from paceline.local.progress import shown
 from paceline.local.toolchain import Toolchain, find
 
 
@@ -133,7 +133,7 @@ def _build(tool: Tool, name: str, module: Path, toolchain: Toolchain, target: Pa
     with subprocess.Popen(
         build, cwd=module, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     ) as process:
-        said = list(_shown(process, f"Building {name}", total))
+        said = list(shown(process.stderr or (), f"Building {name}", total))
     if process.returncode != 0:
         raise LocalError(
             f"Building {name} failed: {''.join(said[-15:]).strip()}",
@@ -147,17 +147,3 @@ def _count(toolchain: Toolchain, tool: Tool, module: Path, environment: dict[str
     sys.stderr.write(f"Fetching the sources of {name} ...\n")
     done = subprocess.run(argv, cwd=module, env=environment, capture_output=True, text=True, check=False)
     return len(done.stdout.splitlines()) or 1
-
-
-def _shown(process: subprocess.Popen[str], title: str, total: int) -> Iterator[str]:
-    """Yield the build's lines, one for each package, and move a progress bar with them."""
-    from rich.console import Console  # noqa: PLC0415 - a warm start needs no progress bar
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(f"{title} (first time only)", total=total)
-        for line in process.stderr or ():
-            progress.advance(task)
-            yield line
-        progress.update(task, completed=total)

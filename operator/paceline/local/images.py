@@ -136,6 +136,20 @@ def load(cluster: Named, reference: str) -> None:
     _load_once(Folders.of(cluster.name), "paceline", archive_file.stem, archive_file)
 
 
+def load_once(cluster: Named, name: str, path: Path) -> None:
+    """Bring an image of the cache into a running cluster, unless this very content is there.
+
+    Args:
+        cluster: Where.
+        name: One word for the image.
+        path: The archive, in a folder that is named after its content.
+
+    Raises:
+        LocalError: the import failed.
+    """
+    _load_once(Folders.of(cluster.name), name, path.parent.name, path)
+
+
 def load_pause(folders: Folders, program: Path) -> None:
     """Bring the image that every pod needs into a cluster, once.
 

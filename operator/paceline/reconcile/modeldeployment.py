@@ -3,45 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from paceline import metrics
 from paceline.api.conditions import conditions_of
-from paceline.api.modeldeployment import ModelDeployment
 from paceline.api.names import CHILD_SELECTOR, STATUS_MANAGER, child_name
-from paceline.api.profile import find_profile
 from paceline.api.reasons import event_type
 from paceline.api.revision import Revision
 from paceline.decide.health import Assessment, assess, refused, unseen
-from paceline.decide.observation import Children, DeploymentView, Observation, PodView
-from paceline.decide.revisions import Choice, choose
-from paceline.decide.rollout import Way, way
+from paceline.decide.observation import Children, DeploymentView, FetchView, Observation, PodView
 from paceline.decide.status import refuse, summarise
-from paceline.engines import EngineImages, EnginePlan, plan
-from paceline.errors import Conflict, Fenced, PacelineError, Stalled, Transient, Waiting
+from paceline.errors import Conflict, Fenced, PacelineError, Pending, Stalled, Transient, Waiting
 from paceline.kube.apply import Applier
 from paceline.kube.cache import Cache, Child, Owner
 from paceline.kube.client import APPLY, METADATA, Api
 from paceline.kube.events import Events, Happening
-from paceline.kube.resources import CONTROLLERREVISIONS, MODELDEPLOYMENTS, SERVICES, JsonObject, Key, key_of
+from paceline.kube.resources import (
+    BY_KIND,
+    CONTROLLERREVISIONS,
+    MODELDEPLOYMENTS,
+    SERVICES,
+    JsonObject,
+    Key,
+    key_of,
+)
 from paceline.kube.scrape import Visits
 from paceline.reconcile.outcome import Outcome
-from paceline.render import children, recreate, revision, rolling
+from paceline.reconcile.wanted import Wanted, want
 from paceline.settings import OperatorSettings, now
 
 _KNOWN = ("True", "False")
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a spec comes to under the configuration in force; with a problem, nothing is changed."""
-
-    md: ModelDeployment
-    plan: EnginePlan | None = None
-    choice: Choice | None = None
-    way: Way | None = None
-    manifests: tuple[JsonObject, ...] = ()
-    problem: PacelineError | None = None
 
 
 class ModelDeployments:
@@ -72,8 +62,13 @@ class ModelDeployments:
             wanted = want(owner.body, self._settings(), await self._known(key, owner.uid))
         except Stalled as error:
             return await self._refuse(key, owner, previous, error)
+        if previous and self._lacks(key, owner.uid, wanted) and not await self._lives(key, owner):
+            self._forget(key)
+            return Outcome("gone")
         try:
-            problem = wanted.problem or await self._apply(key, owner, wanted)
+            failed = await self._apply(key, owner, wanted) if wanted.manifests else None
+            # What could not be begun is not on its way.
+            problem = failed if failed and isinstance(wanted.problem, Pending) else wanted.problem or failed
         except Transient as error:
             await self._begin(key, owner, previous, error)
             raise
@@ -90,6 +85,30 @@ class ModelDeployments:
         assessment = refused(owner.generation, conditions_of(previous), problem)
         await self._say(key, owner, previous, refuse(owner.generation, assessment, previous, now()))
         return self._outcome(problem, assessment)
+
+    def _lacks(self, key: Key, uid: str, wanted: Wanted) -> bool:
+        """Whether children have to be made. Those of a new object come without saying, later ones are missed."""
+        there = {(resource, name) for resource, name, child in self._cache.owned(key) if child.owner_uid == uid}
+        return any((BY_KIND[one["kind"]], key_of(one)) not in there for one in wanted.manifests)
+
+    async def _lives(self, key: Key, owner: Owner) -> bool:
+        """Whether an object that had its children is still there; what is there now is remembered.
+
+        Where its deletion was not told, the garbage collector takes its children, and each one that was made again
+        would be taken again: ten times in five seconds, until the resync notices.
+
+        Raises:
+            Conflict: another object has its name.
+        """
+        live = await self._api.get(MODELDEPLOYMENTS, key.namespace, key.name)
+        if live is None:
+            self._cache.drop_owner(key, owner.uid)
+            return False
+        now_there = Owner.parse(live)
+        if now_there.uid == owner.uid:
+            return not now_there.deleting
+        self._cache.put_owner(key, now_there)
+        raise Conflict("Conflict", f"{key} was deleted and made anew")
 
     async def _begin(self, key: Key, owner: Owner, previous: JsonObject, error: Transient) -> None:
         """Say at least that nothing is known, where a new object's children cannot be applied just now."""
@@ -109,7 +128,8 @@ class ModelDeployments:
         names = wanted.choice.obsolete if wanted.choice else ()
         obsolete = [Key(key.namespace, name) for name in names]
         try:
-            await self._applier.apply(key, owner.uid, wanted.manifests, obsolete=obsolete)
+            prune = wanted.problem is None
+            await self._applier.apply(key, owner.uid, wanted.manifests, obsolete=obsolete, prune=prune)
         except (Stalled, Waiting) as error:
             return error
         return None
@@ -132,7 +152,7 @@ class ModelDeployments:
 
     def _children(self, key: Key, uid: str) -> Children:
         """What the cache holds of the children of that very owner; of pods, all that carry its label."""
-        deployment, pods, revisions = None, [], []
+        deployment, pods, revisions, fetches = None, [], [], []
         for _, _, child in self._cache.owned(key):
             view, ours = child.view, child.owner_uid == uid and not child.deleting
             if isinstance(view, PodView):
@@ -141,7 +161,9 @@ class ModelDeployments:
                 deployment = view
             elif isinstance(view, Revision) and ours:
                 revisions.append(view)
-        return Children(deployment, tuple(pods), tuple(revisions))
+            elif isinstance(view, FetchView):
+                fetches.append(view)
+        return Children(deployment, tuple(pods), tuple(revisions), tuple(fetches))
 
     def _observe(self, key: Key, wanted: Wanted) -> Observation:
         """What is known after the apply."""
@@ -158,6 +180,8 @@ class ModelDeployments:
             revisions=found.revisions,
             drift=wanted.choice.drift if wanted.choice else "",
             way=wanted.way.words if wanted.way else "",
+            model=wanted.model,
+            fit=wanted.fit,
         )
 
     async def _write(self, key: Key, owner: Owner, status: JsonObject) -> None:
@@ -229,35 +253,3 @@ class ModelDeployments:
         if problem.retry:
             return Outcome(problem.reason, failed=True)
         return Outcome(problem.reason, again_after=float(self._settings().resync_seconds))
-
-
-def want(body: JsonObject, settings: OperatorSettings, found: Children) -> Wanted:
-    """Parse, plan, choose the revision and the way to it, and render. Pure.
-
-    Args:
-        body: The ModelDeployment.
-        settings: The configuration in force.
-        found: What there is of it.
-
-    Raises:
-        Stalled: reason InvalidSpec, where not even the object can be read.
-    """
-    md = ModelDeployment.parse(body)
-    try:
-        profile = find_profile(settings.profiles, md.spec.hardware.profile)
-        planned = plan(md, profile, EngineImages(engine_sim=settings.images.engine_sim))
-    except Stalled as error:
-        return Wanted(md, problem=error)
-    rollout = md.spec.rollout
-    choice = choose(
-        revision(md, profile, planned),
-        found.revisions,
-        follow=rollout.on_operator_upgrade == "Auto",
-        limit=rollout.revision_history_limit,
-        in_use=found.labels,
-    )
-    # Where pods are asked is where those of the revision listen.
-    planned = replace(planned, port=choice.revision.data["effective"]["port"])
-    taken = way(md, planned, found)
-    strategy = recreate() if taken.type == "Recreate" else rolling(taken.surge, taken.unavailable)
-    return Wanted(md, planned, choice, taken, children(md, choice.revision, strategy))

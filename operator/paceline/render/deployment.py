@@ -7,6 +7,7 @@ from paceline.api.modeldeployment import ModelDeployment
 from paceline.api.names import LABEL_REVISION, selector_labels
 from paceline.api.profile import HardwareProfile
 from paceline.engines.base import EnginePlan
+from paceline.engines.files import Files
 from paceline.render.labels import Manifest, labels, metadata
 from paceline.render.pod import pod_spec
 
@@ -21,7 +22,7 @@ def recreate() -> Manifest:
     return {"type": "Recreate"}
 
 
-def template(md: ModelDeployment, profile: HardwareProfile, plan: EnginePlan) -> Manifest:
+def template(md: ModelDeployment, profile: HardwareProfile, plan: EnginePlan, files: Files | None = None) -> Manifest:
     """The template of the pods.
 
     The label paceline.dev/revision is the digest of the template, so a pod says by itself which one it runs.
@@ -30,7 +31,7 @@ def template(md: ModelDeployment, profile: HardwareProfile, plan: EnginePlan) ->
     described: Manifest = {"labels": {**given.labels, **labels(md, plan.type)}}
     if given.annotations:
         described["annotations"] = dict(given.annotations)
-    made: Manifest = {"metadata": described, "spec": pod_spec(md, profile, plan)}
+    made: Manifest = {"metadata": described, "spec": pod_spec(md, profile, plan, files)}
     made["metadata"]["labels"][LABEL_REVISION] = short(made)
     return made
 

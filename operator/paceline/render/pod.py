@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from paceline.api.affinity import Affinity
+from paceline.api.digest import short
 from paceline.api.modeldeployment import ModelDeployment
 from paceline.api.names import child_name
 from paceline.api.profile import HardwareProfile
 from paceline.api.revision import CONTAINED
+from paceline.engines.assemble import CACHE
 from paceline.engines.base import EnginePlan, Probe, Scratch
+from paceline.engines.files import Files
+from paceline.render import fetch
 from paceline.render.labels import Manifest
 
 
-def pod_spec(md: ModelDeployment, profile: HardwareProfile, plan: EnginePlan) -> Manifest:
+def pod_spec(md: ModelDeployment, profile: HardwareProfile, plan: EnginePlan, files: Files | None = None) -> Manifest:
     """Spec of the pod template.
 
     No Service variables: an engine reads VLLM_PORT and the like as its own settings, and a Service may have such a
@@ -30,6 +34,8 @@ def pod_spec(md: ModelDeployment, profile: HardwareProfile, plan: EnginePlan) ->
         "containers": [_container(plan)],
         "volumes": [{"name": one.name, "emptyDir": _empty(one)} for one in plan.scratch],
     }
+    if files:
+        _add_files(spec, md, plan, files)
     template = md.spec.template
     tolerations = (*profile.tolerations, *template.tolerations)
     optional: Manifest = {
@@ -40,6 +46,27 @@ def pod_spec(md: ModelDeployment, profile: HardwareProfile, plan: EnginePlan) ->
         "imagePullSecrets": [{"name": secret.name} for secret in template.image_pull_secrets],
     }
     return spec | {key: value for key, value in optional.items() if value}
+
+
+def _add_files(spec: Manifest, md: ModelDeployment, plan: EnginePlan, files: Files) -> None:
+    """What a pod needs to serve files: who brings them, where they lie, where compiled code is kept beside them."""
+    spec["volumes"] += fetch.pod_volumes(md, files.pinned)
+    mounts = spec["containers"][0]["volumeMounts"]
+    mounts += fetch.engine_mounts(md, files.pinned)
+    if brought := fetch.fetching(md, files):
+        spec["initContainers"] = brought
+    if md.spec.model.cache and md.spec.model.cache.shared_volume:
+        _keep_cache(spec, short([plan.type, plan.image]))
+    if any("persistentVolumeClaim" in volume for volume in spec["volumes"]):
+        spec["securityContext"] |= {"fsGroup": plan.run_as_user, "fsGroupChangePolicy": "OnRootMismatch"}
+
+
+def _keep_cache(spec: Manifest, engine: str) -> None:
+    """Compiled code on the shared volume instead of an empty one: the next pod does not compile it again."""
+    spec["volumes"] = [volume for volume in spec["volumes"] if volume["name"] != CACHE.name]
+    for mount in spec["containers"][0]["volumeMounts"]:
+        if mount["name"] == CACHE.name:
+            mount |= {"name": "models", "subPath": f"paceline/cache/{engine}"}
 
 
 def _empty(scratch: Scratch) -> Manifest:

@@ -146,6 +146,22 @@ async def test_embeddings_are_the_same_as_numbers_and_as_base64(server: Running)
     assert list(array("f", base64.b64decode(packed["data"][0]["embedding"]))) == pytest.approx(numbers)
 
 
+async def test_documents_that_share_words_with_the_query_come_first(server: Running):
+    documents = ["the cat sat on the mat", "stock markets fell on friday", "a cat on a mat"]
+    ask = {"model": MODEL, "query": "where did the cat sit, on a mat", "documents": documents}
+    async with server.http() as http:
+        answer = (await http.post("/v1/rerank", json=ask)).json()
+        best = (await http.post("/v1/rerank", json={**ask, "top_n": 1})).json()
+        none = await http.post("/v1/rerank", json={**ask, "documents": []})
+    scores = [each["relevance_score"] for each in answer["results"]]
+    assert scores == sorted(scores, reverse=True)
+    assert answer["results"][-1]["index"] == 1
+    assert all(each["document"]["text"] == documents[each["index"]] for each in answer["results"])
+    assert answer["usage"]["prompt_tokens"] > 0
+    assert best["results"] == answer["results"][:1]
+    assert none.status_code == 400
+
+
 async def test_an_embedded_text_may_fill_the_context_and_not_exceed_it(server: Running):
     async with server.http() as http:
         full = await http.post("/v1/embeddings", json={"model": MODEL, "input": [300] * 8192})

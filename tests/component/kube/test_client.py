@@ -200,6 +200,8 @@ def test_paths_are_those_of_kubernetes():
     assert {resource.kind for resource in APPLIED} == {
         "ControllerRevision",
         "Deployment",
+        "Job",
+        "NetworkPolicy",
         "PodDisruptionBudget",
         "Service",
         "ServiceAccount",

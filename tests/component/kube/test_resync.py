@@ -43,7 +43,7 @@ async def test_a_world_that_is_as_known_needs_no_corrections_and_no_reads(world)
     before = len(server.calls)
     assert await resync.compare() == 0
     assert changed == []
-    assert len(server.calls) == before + 8, "one metadata LIST per kind"
+    assert len(server.calls) == before + 10, "one metadata LIST per kind"
     assert all("PartialObjectMetadataList" in call.headers["Accept"] for call in server.calls[before:])
 
 

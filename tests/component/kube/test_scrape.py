@@ -241,6 +241,10 @@ async def test_an_answer_counts_until_the_third_visit_after_it(engine, world):
         ("Generate", 200, b'{"choices": [{"text": ""}]}', ""),
         ("Embed", 200, b'{"data": [{"embedding": [0.1]}]}', ""),
         ("Embed", 200, b'{"data": [{"embedding": []}]}', "empty embedding"),
+        ("Score", 200, b'{"results": [{"index": 0, "relevance_score": 0.4}]}', ""),
+        ("Score", 200, b'[{"index": 0, "score": 0.4}]', ""),
+        ("Score", 200, b'{"results": [{"index": 0}]}', "without a score"),
+        ("Generate", 200, b'[{"text": ""}]', "no OpenAI answer"),
         ("Generate", 200, b'{"choices": []}', "no OpenAI answer"),
         ("Generate", 200, b"<html>", "no OpenAI answer"),
         ("Generate", 200, b"[" * 100_000, "no OpenAI answer"),
@@ -256,4 +260,5 @@ def test_an_answer_is_one_when_the_model_said_something(task, status, body, wron
 
 def test_the_question_fits_the_task():
     assert question("Embed", "e").path == "/v1/embeddings"
+    assert question("Score", "e").path == "/v1/rerank"
     assert Probe().interval_seconds == 10

@@ -3,57 +3,12 @@
 import pytest
 
 from paceline.errors import Conflict, Transient
-from paceline.kube import resync as resync_module
-from paceline.kube.cache import Cache, Owner
-from paceline.kube.events import Events
-from paceline.kube.resources import CONTROLLERREVISIONS, Key
-from paceline.kube.resync import Resync
-from paceline.kube.scrape import Visits
-from paceline.reconcile.modeldeployment import ModelDeployments
+from paceline.kube.cache import Owner
+from paceline.kube.resources import CONTROLLERREVISIONS
 from paceline.settings import OperatorSettings
-from tests.support.apiserver import FakeApiServer, Fault
+from tests.support.apiserver import Fault
+from tests.support.story import KEY, Story
 from tests.support.worlds import client, condition, configuration, model, status
-
-KEY = Key("ml", "chat")
-
-
-class Story:
-    def __init__(self, server, api):
-        self.server = server
-        self.settings = OperatorSettings.model_validate(configuration())
-        self.cache = Cache()
-        self.told = []
-        events = Events(api, "one")
-        events.tell = self.told.append
-        visits = Visits(lambda _: None, lambda: self.settings.probe)
-        self.resync = Resync(api, self.cache, ("ml",), lambda _: None)
-        self.story = ModelDeployments(api, self.cache, events, visits, lambda: self.settings)
-
-    async def reconcile(self):
-        await self.resync.compare()
-        return await self.story.reconcile(KEY)
-
-    def pods_become_ready(self):
-        """What Kubernetes would do."""
-        deployment = self.server.all("Deployment")[0]
-        generation = deployment["metadata"]["generation"]
-        counts = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), 1)
-        rolled_out = {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}
-        self.server.put(
-            {**deployment, "status": {"observedGeneration": generation, **counts, "conditions": [rolled_out]}}
-        )
-        template = deployment["spec"]["template"]["metadata"]
-        metadata = {"name": f"{deployment['metadata']['name']}-x", "namespace": "ml", "labels": template["labels"]}
-        ready = {"podIP": "127.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]}
-        self.server.put({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": ready})
-
-
-@pytest.fixture
-async def world(tmp_path, monkeypatch):
-    monkeypatch.setattr(resync_module, "_GRACE_SECONDS", 0.01)
-    async with FakeApiServer().running() as server, client(server, tmp_path) as api:
-        server.put(model())
-        yield Story(server, api)
 
 
 async def test_a_new_object_gets_its_children_and_a_status_in_one_write(world):
@@ -263,3 +218,47 @@ class TestRevisions:
         self.upgrade(world)
         await world.story.reconcile(KEY)
         assert self.template(world) == before
+
+
+class TestADeletionThatNoWatchTold:
+    """Kubernetes has taken the object and then a child of it; of the object itself nothing was heard."""
+
+    @staticmethod
+    async def unheard(world, *, anew=False):
+        """The object is gone (or made anew), and its Deployment with it; only the Deployment's end was told."""
+        await world.reconcile()
+        await world.reconcile()
+        owner, deployment = world.server.all("ModelDeployment")[0], world.server.all("Deployment")[0]
+        world.server.remove(owner)
+        world.server.remove(deployment)
+        if anew:
+            world.server.put(model())
+        known = world.cache.owners[KEY]
+        await world.resync.compare()
+        world.cache.owners[KEY] = known
+        return len(world.server.writes())
+
+    async def test_nothing_is_made_again_for_an_owner_that_is_gone(self, world):
+        before = await self.unheard(world)
+        assert (await world.story.reconcile(KEY)).result == "gone"
+        assert len(world.server.writes()) == before
+        assert KEY not in world.cache.owners
+
+    async def test_nothing_is_made_in_the_name_of_an_earlier_object(self, world):
+        before = await self.unheard(world, anew=True)
+        with pytest.raises(Conflict):
+            await world.story.reconcile(KEY)
+        assert len(world.server.writes()) == before
+        assert world.cache.owners[KEY].uid == world.server.all("ModelDeployment")[0]["metadata"]["uid"]
+
+    async def test_a_child_that_somebody_else_deleted_is_made_again(self, world):
+        await world.reconcile()
+        await world.reconcile()
+        world.server.remove(world.server.all("Deployment")[0])
+        await world.reconcile()
+        assert world.server.all("Deployment")
+
+    async def test_a_new_object_costs_no_second_look(self, world):
+        await world.reconcile()
+        looks = [call for call in world.server.calls if call.path.endswith("/modeldeployments/chat") and not call.write]
+        assert len(looks) <= 1  # the resync's own

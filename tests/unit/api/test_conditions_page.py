@@ -26,6 +26,8 @@ Event; its type stands below. Clients must accept types and reasons that are not
 | `Ready` | available, and the current spec is what answers; for `kubectl wait`, Argo CD, Helm |
 | `Available` | the model answers its users, also while a new revision is being brought up; page on this one |
 | `Accepted` | the spec is understood and its children are applied |
+| `ModelResolved` | it is known which files are served, down to their commit |
+| `Fits` | the model fits the memory of its hardware; counted before any pod is made |
 | `Progressing` | a rollout is under way; False when it is done or cannot go on |
 """
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paceline.api.conditions import MAX_MESSAGE
 from paceline.api.modeldeployment import ModelDeployment
 from paceline.errors import Stalled
 from tests.support.models import manifest, model
@@ -52,6 +53,13 @@ def test_a_wrong_field_is_named_with_its_value():
     assert stalled.value.reason == "InvalidSpec"
     assert "spec.replicas" in stalled.value.message
     assert "-1" in stalled.value.message
+
+
+def test_a_long_key_is_shortened_so_that_a_condition_still_holds_the_remedy():
+    with pytest.raises(Stalled, match=r"spec\.template\.nodeSelector\.kkk") as stalled:
+        model({"template": {"nodeSelector": {"k" * 1000: "x"}}})
+    assert len(stalled.value.message) < MAX_MESSAGE
+    assert stalled.value.message.endswith("Correct the spec and apply it again.")
 
 
 def test_an_object_without_a_spec_says_what_is_missing():

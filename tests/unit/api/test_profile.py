@@ -17,7 +17,7 @@ def test_a_name_alone_is_a_profile_without_accelerators_that_costs_nothing():
     profile = hardware()
     assert profile.accelerator_resource == ""
     assert profile.price == 0
-    assert profile.run_as_user == 65532
+    assert profile.run_as_user is None
 
 
 def test_the_profile_of_the_chart_is_read():

@@ -57,7 +57,7 @@ def starting(**status: Any) -> dict[str, Any]:
 def test_every_link_of_a_serving_model_holds_and_says_so_with_numbers() -> None:
     links = chain(serving())
     assert weakest(links) is None
-    assert [each.state for each in links] == [State.OK] * 11
+    assert [each.state for each in links] == [State.OK] * 14
     words = {each.name: each.text for each in links}
     assert words["spec"] == (
         "generation 1 asks for 1 replica of sim://llama-3-8b-h100 on profile sim; the operator has seen it"
@@ -109,7 +109,7 @@ def test_a_refused_manifest_is_the_cause_and_what_follows_is_not_reached() -> No
     assert (found.name, found.state) == ("accepted", State.FAILED)
     assert found.text == "UnknownProfile: no profile h200; known: sim, cpu"
     later = [each.state for each in chain(view) if each.name not in {"spec", "accepted"}]
-    assert later == [State.NOT_REACHED] * 9
+    assert later == [State.NOT_REACHED] * 12
 
 
 def test_a_refused_change_leaves_what_was_accepted_before_and_says_so() -> None:
@@ -193,6 +193,7 @@ def test_a_model_at_zero_on_purpose_has_no_failing_link() -> None:
         pytest.param(
             "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector.", "label a node", id="labels"
         ),
+        pytest.param('0/1 nodes are available: persistentvolumeclaim "m" not found.', "make the claim", id="claim"),
         pytest.param("0/1 nodes are available: 1 node(s) had untolerated taint {a: b}.", "taints", id="taint"),
         pytest.param("0/1 nodes are available: 1 Too many pods.", "make room", id="full"),
     ],

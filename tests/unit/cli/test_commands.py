@@ -12,7 +12,7 @@ import yaml
 from paceline.cli.cluster import Cluster, bare_name, find_modeldeployment, modeldeployment_path
 from paceline.cli.console import CliError, ExitCode
 from paceline.cli.get import age, row
-from tests.support.cli_objects import NOW, cond, deployment, endpoints, model, pod, replicaset, service
+from tests.support.cli_objects import NOW, cond, deployment, endpoints, fetcher, job, model, pod, replicaset, service
 from tests.support.fake_api import FakeApi
 
 Run = Callable[..., tuple[int, str, str]]
@@ -200,7 +200,7 @@ def test_explain_of_a_serving_model_holds_and_exits_0(api: FakeApi, paceline: Ru
     assert code == 0
     assert lines[0] == "ModelDeployment models/hello: every link holds"
     assert lines[2].startswith("✔ spec       generation 1 asks for 1 replica")
-    assert len(lines) == 13
+    assert len(lines) == 16
 
 
 def test_explain_puts_the_failing_link_first_with_its_remedy_and_exits_4(api: FakeApi, paceline: Run) -> None:
@@ -212,6 +212,20 @@ def test_explain_puts_the_failing_link_first_with_its_remedy_and_exits_4(api: Fa
     assert lines[0] == "ModelDeployment models/hello: look at accepted"
     assert lines[1] == "  ✘ UnknownProfile: no profile x"
     assert lines[2].startswith("    try: correct the manifest")
+
+
+def test_explain_of_a_model_that_is_looked_up_reads_its_job_and_takes_no_lookup_for_an_engine(
+    api: FakeApi, paceline: Run
+) -> None:
+    found = model(conditions=[cond("Accepted", "True"), cond("ModelResolved", "Unknown", "Resolving")])
+    api.put(f"{MODELS}/hello", found)
+    api.items("/apis/batch/v1/namespaces/models/jobs", job())
+    api.items(PODS, fetcher())
+    code, out, _ = paceline("explain", "mdep/hello")
+    assert code == ExitCode.NOT_READY
+    assert "waiting at source" in out.splitlines()[0]
+    assert "pod hello-job-1 looks the model up" in out
+    assert "· scheduled  no pod came this far" in out
 
 
 def test_explain_as_data_has_every_link(api: FakeApi, paceline: Run) -> None:

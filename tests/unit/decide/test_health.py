@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from paceline.api import reasons
 from paceline.api.conditions import TYPES, Condition
+from paceline.decide.fit import Fit
 from paceline.decide.health import assess, refused
 from paceline.decide.observation import AnswerView, DeploymentView, Observation, PodView
-from paceline.errors import Stalled
+from paceline.errors import Pending, Stalled
 from tests.support import models
 from tests.support.models import NOW, answer, deployment, pod, seen, starting
 
@@ -41,6 +42,8 @@ def test_at_first_sight_nothing_is_known_but_that_the_spec_is_accepted():
         "Ready": ("Unknown", "NotYetObserved"),
         "Available": ("Unknown", "NotYetObserved"),
         "Accepted": ("True", "Accepted"),
+        "ModelResolved": ("True", "Resolved"),
+        "Fits": ("Unknown", "NotYetObserved"),
         "Progressing": ("Unknown", "NotYetObserved"),
     }
 
@@ -51,6 +54,8 @@ def test_a_model_that_answers_is_ready_and_available():
         "Ready": ("True", "Answering"),
         "Available": ("True", "Answering"),
         "Accepted": ("True", "Accepted"),
+        "ModelResolved": ("True", "Resolved"),
+        "Fits": ("True", "MemorySuffices"),
         "Progressing": ("False", "RolledOut"),
     }
     assert made.condition("Ready").message == "1 of 1 replicas answer."
@@ -183,6 +188,7 @@ class TestCauses:
             ["did not answer 200 to GET /health within startupSeconds (1800)", "raise spec.lifecycle.startupSeconds"],
         ),
         ("EngineNotReady", pod(ready=False), ["GET /health no longer answers 200"]),
+        ("NodeLost", pod(ready=False, lost=True), ["reports no more", "may still run", "Bring the node back"]),
         (
             "NoCapacity",
             starting(unschedulable="0/1 nodes are available: 1 Insufficient nvidia.com/gpu."),
@@ -279,6 +285,14 @@ class TestRollouts:
         assert found["Ready"] == ("False", "ProgressDeadlineExceeded")
         assert "progressDeadlineSeconds (3600)" in made.condition("Ready").message
 
+    @pytest.mark.parametrize("trouble", [{"failure": "forbidden"}, {"progress_reason": "ProgressDeadlineExceeded"}])
+    def test_what_failed_of_an_earlier_spec_is_not_told_of_the_present_one(self, trouble):
+        earlier = deployment(1, total=1, updated=0, generation=5, observed_generation=4, **trouble)
+        found, _ = look(self.observation(deployment=earlier))
+        assert found["Available"] == ("True", "Answering")
+        assert found["Ready"] == ("False", "RolloutInProgress")
+        assert found["Progressing"] == ("True", "RolloutInProgress")
+
     def test_a_deployment_that_was_not_yet_applied_anew_is_a_rollout(self):
         found, _ = look(seen(pod(), revision="r3"))
         assert found["Ready"] == ("False", "RolloutInProgress")
@@ -319,6 +333,50 @@ class TestRollouts:
         assert found["Ready"] == ("True", "Answering")
 
 
+class TestModels:
+    def test_what_is_served_is_said_with_its_commit(self):
+        found, made = look(seen(pod(), model="base is abc: 14.2 GiB"))
+        assert found["ModelResolved"] == ("True", "Resolved")
+        assert made.condition("ModelResolved").message == "base is abc: 14.2 GiB"
+
+    def test_a_lookup_is_under_way_while_what_was_applied_serves(self):
+        found, made = look(seen(pod()), problem=Pending("Resolving", "Pod x looks up the model's source."))
+        assert found["ModelResolved"] == ("Unknown", "Resolving")
+        assert found["Progressing"] == ("True", "Resolving")
+        assert found["Accepted"] == ("True", "Accepted"), "the spec is not at fault"
+        assert found["Available"] == ("True", "Answering")
+        assert "still serves" in made.condition("Ready").message
+
+    def test_a_source_that_cannot_be_used_is_the_models_condition_and_not_the_specs(self):
+        found, _ = look(seen(pod()), problem=Stalled("SourceNotFound", "hf://a/b is not there"))
+        assert found["ModelResolved"] == ("False", "SourceNotFound")
+        assert found["Ready"] == ("False", "SourceNotFound")
+        assert found["Progressing"] == ("False", "SourceNotFound")
+        assert found["Accepted"] == ("True", "Accepted")
+        assert found["Available"] == ("True", "Answering"), "what was applied before serves"
+
+    def test_a_model_that_does_not_fit_is_no_rollout(self):
+        problem = Stalled("DoesNotFit", "70.0 GiB too much")
+        found, made = look(seen(model="base is abc", fit=Fit("False", "70.0 GiB too much")), problem=problem)
+        assert found["Fits"] == ("False", "DoesNotFit")
+        assert found["ModelResolved"] == ("True", "Resolved")
+        assert found["Progressing"] == ("False", "DoesNotFit")
+        assert "70.0 GiB" in made.condition("Fits").message
+
+    def test_a_size_that_is_not_known_is_tried(self):
+        found, _ = look(seen(pod(), fit=Fit("Unknown", "The profile does not say.")))
+        assert found["Fits"] == ("Unknown", "SizeUnknown")
+        assert found["Ready"] == ("True", "Answering")
+
+    def test_a_pod_that_cannot_fetch_says_why(self):
+        report = '{"failure": {"reason": "DiskFull", "message": "9 GiB are free.", "retry": true}}'
+        found, made = look(seen(starting(unfetched=report)))
+        assert found["Available"] == ("False", "DiskFull")
+        assert "9 GiB are free." in made.condition("Available").message
+        found, made = look(seen(starting(unfetched="Killed")))
+        assert found["Available"] == ("False", "FetchFailed")
+
+
 class TestProblems:
     def test_an_unknown_profile_is_refused_with_its_own_words(self):
         found, made = look(Observation(), problem=UNKNOWN_PROFILE)
@@ -341,6 +399,8 @@ class TestProblems:
             "Ready": "InvalidSpec",
             "Available": "Answering",
             "Accepted": "InvalidSpec",
+            "ModelResolved": "NotYetObserved",
+            "Fits": "NotYetObserved",
             "Progressing": "InvalidSpec",
         }
         assert {c.observed_generation for c in made.conditions} == {7}

@@ -10,7 +10,7 @@ import pytest
 from paceline import render
 from paceline.api.digest import short
 from paceline.api.names import LABEL_REVISION
-from paceline.api.revision import Revision, intent_of, unlabelled
+from paceline.api.revision import Revision, harmless, intent_of, mountable, unlabelled
 from paceline.decide.difference import difference
 from paceline.decide.revisions import Place, choose, places
 from tests.support import models
@@ -99,6 +99,33 @@ def forged(**pod):
 def test_what_was_stored_is_read_as_it_was():
     assert Revision.parse(STORED) == models.revision()
     assert Revision.parse(forged()) == models.revision()
+
+
+def test_what_was_stored_of_a_models_files_is_read_as_it_was():
+    md = models.model({"model": {"uri": "hf://acme/model", "secretRef": {"name": "hf", "key": "token"}}})
+    made = models.revision(md)
+    read = Revision.parse(render.controller_revision(md, "VLLM", made))
+    assert read == made
+    assert read is not None
+    assert read.request == render.asked(md)
+    assert read.found["base"].commit == models.COMMIT
+
+
+@pytest.mark.parametrize(
+    "volume",
+    [
+        {"name": "x", "secret": {"secretName": "other"}},
+        {"name": "x", "persistentVolumeClaim": {"claimName": "other"}},
+        {"name": "x", "hostPath": {"path": "/"}},
+        {"name": "x", "emptyDir": {}, "hostPath": {"path": "/"}},
+    ],
+)
+def test_a_template_mounts_only_what_its_spec_names(volume):
+    md = models.model({"model": {"uri": "hf://acme/model", "secretRef": {"name": "hf", "key": "token"}}})
+    pod = models.revision(md).data["template"]["spec"]
+    allowed = mountable({"model": {"uri": "hf://acme/model", "secretRef": {"name": "hf", "key": "token"}}})
+    assert harmless(pod, pod["serviceAccountName"], allowed)
+    assert not harmless({**pod, "volumes": [*pod["volumes"], volume]}, pod["serviceAccountName"], allowed)
 
 
 @pytest.mark.parametrize(

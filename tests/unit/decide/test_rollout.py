@@ -66,7 +66,8 @@ class TestFull:
         assert taken(profile=FIXED, view=view, pods=(pod("b"), pod("c"))).surge == 1
 
     def test_an_elastic_profile_waits_for_a_new_node(self):
-        assert taken(view=self.rolling, pods=(self.old, self.stuck)).surge == 1
+        elastic = models.hardware(acceleratorResource="nvidia.com/gpu")
+        assert taken(profile=elastic, view=self.rolling, pods=(self.old, self.stuck)).surge == 1
 
     def test_a_first_rollout_has_no_old_pod_to_end(self):
         assert taken(profile=FIXED, view=self.rolling, pods=(self.stuck,)).surge == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from paceline.decide.observation import DeploymentView, PodView
-from paceline.decide.views import deployment_view, pod_view
+from paceline.decide.views import deployment_view, fetch_view, pod_view
 
 POD = {
     "metadata": {"name": "chat-1-a", "uid": "u1", "labels": {"paceline.dev/revision": "r2"}},
@@ -65,6 +65,49 @@ def test_the_schedulers_words_are_read_only_while_it_finds_no_node():
     gated = waiting | {"reason": "SchedulingGated"}
     assert pod_view({**POD, "status": {"conditions": [waiting]}}).unschedulable == "0/1 nodes"
     assert pod_view({**POD, "status": {"conditions": [gated]}}).unschedulable == ""
+
+
+def test_a_pod_whose_node_reports_no_more_is_lost():
+    ready, gone = ({"type": "Ready", "status": status} for status in ("True", "False"))
+    serving = [{"name": "engine", "ready": True}]
+    assert pod_view({**POD, "status": {"conditions": [gone], "containerStatuses": serving}}).lost
+    assert not pod_view({**POD, "status": {"conditions": [ready], "containerStatuses": serving}}).lost
+    failing = [{"name": "engine", "ready": False}]
+    assert not pod_view({**POD, "status": {"conditions": [gone], "containerStatuses": failing}}).lost
+
+
+def test_what_a_fetching_container_said_is_read_until_it_ended_well():
+    def view(state, **last):
+        fetch = {"name": "fetch", "state": state, "lastState": last}
+        return pod_view({**POD, "status": {"initContainerStatuses": [fetch]}}).unfetched
+
+    failed = {"terminated": {"exitCode": 1, "message": "disk full"}}
+    assert view(failed) == "disk full"
+    assert view({"waiting": {"reason": "CrashLoopBackOff"}}, **failed) == "disk full"
+    assert view({"terminated": {"exitCode": 137}}) == "exit code 137"
+    assert view({"terminated": {"exitCode": 0}}, **failed) == ""
+    assert view({"running": {}}) == ""
+
+
+def test_a_pod_that_looks_sources_up_is_read():
+    labels = {"app.kubernetes.io/component": "fetch", "paceline.dev/sources": "abc"}
+    metadata = {"name": "f", "labels": labels, "creationTimestamp": "2026-11-24T12:00:00Z"}
+
+    def view(**status):
+        return fetch_view({"metadata": metadata, "status": status})
+
+    new = view()
+    assert (new.name, new.request, new.created, new.phase, new.report, new.trouble) == (
+        "f", "abc", "2026-11-24T12:00:00Z", "", "", "",
+    )  # fmt: skip
+    ended = {"terminated": {"exitCode": 3, "reason": "Error", "message": "{}"}}
+    done = view(phase="Failed", containerStatuses=[{"name": "fetch", "state": ended}])
+    assert (done.phase, done.report, done.trouble) == ("Failed", "{}", "exit code 3 (Error)")
+    waiting = {"waiting": {"reason": "ErrImagePull", "message": "no such image"}}
+    assert view(containerStatuses=[{"name": "fetch", "state": waiting}]).trouble == "no such image"
+    nowhere = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}
+    assert view(conditions=[nowhere]).trouble == "0/1 nodes"
+    assert view(phase="Failed", reason="Evicted", message="disk").trouble == "Evicted: disk"
 
 
 def test_a_failed_pod_says_why():

@@ -105,9 +105,9 @@ def test_an_engine_that_does_not_fit_its_uri_is_refused():
 
 
 def test_a_uri_of_another_release_is_refused():
-    refused = stalled(models.model({"model": {"uri": "hf://a/b"}}))
-    assert "hf://a/b" in refused.message
-    assert "sim://, image://" in refused.message
+    refused = stalled(models.model({"model": {"uri": "oci://a/b"}}))
+    assert "oci://a/b" in refused.message
+    assert "image:// and sim://" in refused.message
 
 
 def test_accelerators_cannot_be_counted_where_there_are_none():

@@ -153,6 +153,8 @@ def test_the_base_is_made_of_the_hosts_own_release() -> None:
         baseimage.recipe({"ID": "fedora"})
     with pytest.raises(LocalError, match=r"needs Python 3\.11, and ubuntu jammy"):
         baseimage.recipe({"ID": "ubuntu", "VERSION_CODENAME": "jammy", "VERSION_ID": "22.04"})
+    with pytest.raises(LocalError, match=r"needs Python 3\.11, and debian stretch"):
+        baseimage.recipe({"ID": "debian", "VERSION_CODENAME": "stretch", "VERSION_ID": "9"})
 
 
 def test_mounts_are_listed_inside_out_and_only_those_below() -> None:

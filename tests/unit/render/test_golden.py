@@ -17,7 +17,8 @@ EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "crds" / "examples").gl
 
 def rendered(md: ModelDeployment, profile: dict) -> str:
     hardware = models.hardware(**profile)
-    return yaml.safe_dump_all(models.children(md, hardware), sort_keys=False, allow_unicode=True, width=110)
+    made = (*models.lookup(md, hardware), *models.children(md, hardware))
+    return yaml.safe_dump_all(made, sort_keys=False, allow_unicode=True, width=110)
 
 
 @pytest.mark.parametrize("case", CASES)

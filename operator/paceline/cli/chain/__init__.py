@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from paceline.cli.chain import objects, pods, traffic
+from paceline.cli.chain import files, objects, pods, traffic
 from paceline.cli.chain.view import Link, State, View
 
 CHECKS: tuple[Callable[[View], Link], ...] = (
     objects.spec,
     objects.accepted,
     objects.profile,
+    *files.CHECKS,
     objects.deployment,
     objects.replicaset,
     *pods.CHECKS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paceline.cli.chain.view import Link, State, View, condition, count, one_line
+from paceline.cli.chain.view import Link, State, View, condition, count, one_line, refusal_remedy
 
 #: The operator sees a new object within a second; an API server under load may take several.
 PATIENCE_SECONDS = 20
@@ -61,6 +61,8 @@ def deployment(view: View) -> Link:
     if view.deployment is None:
         if view.condition("Accepted").get("status") != "True":
             return Link("deployment", State.NOT_REACHED, "not made before the manifest is accepted")
+        if view.held:
+            return Link("deployment", State.NOT_REACHED, "not made before the model is known and fits")
         return Link(
             "deployment",
             State.WAITING,
@@ -76,7 +78,8 @@ def deployment(view: View) -> Link:
         return Link("deployment", State.OK, f"{name} wants 0 pods, as spec.replicas says")
     late = condition(view.deployment, "Progressing")
     slow = "; its progress deadline has passed" if late.get("reason") == "ProgressDeadlineExceeded" else ""
-    return Link("deployment", State.OK, f"{name} wants {count(view.wanted, 'pod')}{slow}")
+    before = ", of the revision before" if view.held else ""
+    return Link("deployment", State.OK, f"{name} wants {count(view.wanted, 'pod')}{before}{slow}")
 
 
 def replicaset(view: View) -> Link:
@@ -98,14 +101,3 @@ def replicaset(view: View) -> Link:
         return Link("replicaset", State.FAILED, text, refusal_remedy(message))
     text = f"{name} has made {made} of {count(view.wanted, 'pod')} so far{rest}"
     return Link("replicaset", State.WAITING, text, "wait: new pods are made as older ones go")
-
-
-def refusal_remedy(message: str) -> str:
-    """What to do when the API server refuses a pod, read from its words."""
-    if "exceeded quota" in message:
-        return "raise the namespace's ResourceQuota, or lower spec.replicas or the profile's resources"
-    if "violates PodSecurity" in message:
-        return "use an engine image and arguments that fit the namespace's Pod Security level"
-    if "serviceaccount" in message.lower():
-        return "wait for the operator to make the ServiceAccount; if it stays so, `paceline logs operator`"
-    return "change what the message names; the pod is tried again by itself"

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from paceline.cli.chain.view import Link, Object, State, View, condition, count, one_line, seconds_since
-
-IMAGE_REASONS = frozenset(
-    {
-        "ErrImagePull",
-        "ImagePullBackOff",
-        "InvalidImageName",
-        "ErrImageNeverPull",
-        "ImageInspectError",
-        "RegistryUnavailable",
-    }
+from paceline.cli.chain.files import fetched, is_fetched
+from paceline.cli.chain.view import (
+    IMAGE_REASONS,
+    Link,
+    Object,
+    State,
+    View,
+    condition,
+    count,
+    is_scheduled,
+    one_line,
+    seconds_since,
 )
+
 START_REASONS = frozenset(
     {"CrashLoopBackOff", "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "StartError"}
 )
@@ -26,7 +28,7 @@ def scheduled(view: View) -> Link:
     pods = view.current_pods()
     if not pods:
         return _nothing("scheduled")
-    stuck = [pod for pod in pods if not _is_scheduled(pod)]
+    stuck = [pod for pod in pods if not is_scheduled(pod)]
     if not stuck:
         nodes = sorted({str(pod["spec"].get("nodeName")) for pod in pods})
         return Link("scheduled", State.OK, f"{count(len(pods), 'pod')} on {_some(nodes)}")
@@ -45,6 +47,8 @@ def scheduling_remedy(message: str, profile: str) -> str:
         return f"free some {what}, add nodes that have it, or choose another profile than {profile}"
     if "affinity/selector" in message or "node selector" in message:
         return f"no node has the labels that profile {profile} asks for: label a node, or correct the profile"
+    if "persistentvolumeclaim" in message.lower():
+        return "make the claim that the message names, in this namespace, or see why it is not bound"
     if "untolerated taint" in message:
         return f"let profile {profile} tolerate the nodes' taints, or take the taints away"
     return "make room as the message says; the pod is scheduled by itself then"
@@ -52,7 +56,7 @@ def scheduling_remedy(message: str, profile: str) -> str:
 
 def image(view: View) -> Link:
     """Is the engine's image on the node?"""
-    pods = [pod for pod in view.current_pods() if _is_scheduled(pod)]
+    pods = [pod for pod in view.current_pods() if is_scheduled(pod) and is_fetched(pod)]
     if not pods:
         return _nothing("image")
     stuck = [pod for pod in pods if _waiting(pod).get("reason") in IMAGE_REASONS]
@@ -139,10 +143,6 @@ def _nothing(name: str) -> Link:
     return Link(name, State.NOT_REACHED, "no pod came this far")
 
 
-def _is_scheduled(pod: Object) -> bool:
-    return bool(pod["spec"].get("nodeName"))
-
-
 def _container(pod: Object) -> Object:
     statuses = (pod.get("status") or {}).get("containerStatuses") or [{}]
     first: Object = statuses[0]
@@ -179,4 +179,4 @@ def _some(names: Sequence[str], shown: int = 3) -> str:
     return ", ".join(names[:shown]) + more
 
 
-CHECKS: tuple[Callable[[View], Link], ...] = (scheduled, image, started, ready)
+CHECKS: tuple[Callable[[View], Link], ...] = (scheduled, fetched, image, started, ready)

@@ -30,6 +30,8 @@ def service(view: View) -> Link:
     if view.service is None:
         if view.condition("Accepted").get("status") != "True":
             return Link("service", State.NOT_REACHED, "not made before the manifest is accepted")
+        if view.held:
+            return Link("service", State.NOT_REACHED, "not made before the model is known and fits")
         remedy = "wait some seconds; if it stays so, `paceline logs operator` says why"
         return Link("service", State.WAITING, "the operator has not made it yet", remedy)
     name = view.service["metadata"]["name"]

@@ -9,7 +9,21 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from paceline.api.names import FETCH_ROLE, LABEL_OWNER
+
 Object = Mapping[str, Any]
+
+#: Of a container that waits: its image is not to be had.
+IMAGE_REASONS = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "ErrImageNeverPull",
+        "ImageInspectError",
+        "RegistryUnavailable",
+    }
+)
 
 #: Box drawings: programs frame their last words for a terminal.
 _FRAMES = re.compile("[\u2500-\u257f]+")
@@ -48,6 +62,9 @@ class View:
     Attributes:
         model: The ModelDeployment.
         now: When it was read, in seconds since the epoch.
+        pods: Of its engines.
+        jobs: What looks its model up.
+        lookups: Pods of those Jobs.
         operators: Ready pods of the operator that were seen; None where they could not be looked at.
     """
 
@@ -56,6 +73,8 @@ class View:
     deployment: Object | None = None
     replicasets: Sequence[Object] = ()
     pods: Sequence[Object] = ()
+    jobs: Sequence[Object] = ()
+    lookups: Sequence[Object] = ()
     service: Object | None = None
     slices: Sequence[Object] = ()
     events: Sequence[Object] = field(default=(), repr=False)
@@ -75,6 +94,17 @@ class View:
     def target(self) -> str:
         """What to write after a command to mean this object."""
         return f"mdep/{self.name} -n {self.namespace}"
+
+    @property
+    def fetch_selector(self) -> str:
+        """Labels of what looks its model up."""
+        return f"{LABEL_OWNER}={self.name},app.kubernetes.io/component={FETCH_ROLE}"
+
+    @property
+    def held(self) -> bool:
+        """Whether no pods are made for this spec, because its model is not known or does not fit."""
+        resolved, fits = self.condition("ModelResolved"), self.condition("Fits")
+        return resolved.get("status", "True") != "True" or fits.get("status") == "False"
 
     @property
     def wanted(self) -> int:
@@ -102,7 +132,7 @@ class View:
         return [pod for pod in alive if uid is None or uid in _owners(pod)]
 
     def warning(self, pod: Object) -> str:
-        """The message of the newest Warning event about a pod; empty where there is none."""
+        """The message of the newest Warning event about a pod or a Job; empty where there is none."""
         name = pod["metadata"]["name"]
         about = [
             e for e in self.events if e.get("type") == "Warning" and (e.get("involvedObject") or {}).get("name") == name
@@ -119,6 +149,22 @@ def condition(obj: Object, kind: str) -> Object:
     """A condition from an object's status; empty where it is missing."""
     found = [c for c in (obj.get("status") or {}).get("conditions") or [] if c.get("type") == kind]
     return found[0] if found else {}
+
+
+def is_scheduled(pod: Object) -> bool:
+    """Whether a pod has a node."""
+    return bool(pod["spec"].get("nodeName"))
+
+
+def refusal_remedy(message: str) -> str:
+    """What to do when the API server refuses a pod, read from its words."""
+    if "exceeded quota" in message:
+        return "raise the namespace's ResourceQuota, or lower spec.replicas or the profile's resources"
+    if "violates PodSecurity" in message:
+        return "use an engine image and arguments that fit the namespace's Pod Security level"
+    if "serviceaccount" in message.lower():
+        return "wait for the operator to make the ServiceAccount; if it stays so, `paceline logs operator`"
+    return "change what the message names; the pod is tried again by itself"
 
 
 def seconds_since(moment: str | None, now: float) -> int:

@@ -1,0 +1,115 @@
+"""What a ModelDeployment comes to: the pure middle of its story, between what is seen and what is applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from paceline.api.modeldeployment import ModelDeployment
+from paceline.api.profile import find_profile
+from paceline.api.reasons import DOES_NOT_FIT
+from paceline.api.revision import Revision
+from paceline.decide.fit import Fit, fit
+from paceline.decide.observation import Children
+from paceline.decide.revisions import Choice, choose
+from paceline.decide.rollout import Way, way
+from paceline.decide.sources import Lookup, described, look_up, said_before
+from paceline.engines import EngineImages, EnginePlan, plan
+from paceline.engines.files import FetchSetup, pin
+from paceline.errors import PacelineError, Stalled
+from paceline.kube.resources import JsonObject
+from paceline.render import asked, children, lookup, recreate, revision, rolling, service_account
+from paceline.settings import OperatorSettings
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a spec comes to under the configuration in force.
+
+    With a problem, the manifests are what is applied all the same: nothing, or what looks the model up.
+    """
+
+    md: ModelDeployment
+    plan: EnginePlan | None = None
+    choice: Choice | None = None
+    way: Way | None = None
+    manifests: tuple[JsonObject, ...] = ()
+    problem: PacelineError | None = None
+    model: str = ""
+    fit: Fit | None = None
+
+
+def want(body: JsonObject, settings: OperatorSettings, found: Children) -> Wanted:
+    """Parse, plan, choose the revision and the way to it, and render. Pure.
+
+    Args:
+        body: The ModelDeployment.
+        settings: The configuration in force.
+        found: What there is of it.
+
+    Raises:
+        Stalled: reason InvalidSpec, where not even the object can be read.
+    """
+    md = ModelDeployment.parse(body)
+    try:
+        profile = find_profile(settings.profiles, md.spec.hardware.profile)
+        planned = plan(md, profile, images(settings))
+    except Stalled as error:
+        return Wanted(md, problem=error)
+    setup = fetch_setup(settings)
+    request = asked(md)
+    known = look_up(request, found.revisions, found.fetches) if request else Lookup({})
+    if known.found is None:
+        manifests = (*_as_before(md, planned, found), *lookup(md, profile, planned, setup))
+        return Wanted(md, planned, manifests=manifests, problem=said_before(md, known.problem))
+    files = pin(md, request, known.found, setup) if request else None
+    fits, model = fit(md, profile, planned, files), described(known.found)
+    if fits.status == "False":
+        problem = Stalled(DOES_NOT_FIT.name, fits.message)
+        return Wanted(md, planned, manifests=_as_before(md, planned, found), problem=problem, model=model, fit=fits)
+    served = _served(md, planned, revision(md, profile, planned, files), found)
+    return replace(served, model=model, fit=fits)
+
+
+def _served(md: ModelDeployment, planned: EnginePlan, rendered: Revision, found: Children) -> Wanted:
+    """Choose the revision and the way to it, and render."""
+    rollout = md.spec.rollout
+    choice = choose(
+        rendered,
+        found.revisions,
+        follow=rollout.on_operator_upgrade == "Auto",
+        limit=rollout.revision_history_limit,
+        in_use=found.labels,
+    )
+    # Where pods are asked is where those of the revision listen.
+    planned = replace(planned, port=choice.revision.data["effective"]["port"])
+    taken = way(md, planned, found)
+    return Wanted(md, planned, choice, taken, children(md, choice.revision, _strategy(taken)))
+
+
+def _as_before(md: ModelDeployment, planned: EnginePlan, found: Children) -> tuple[JsonObject, ...]:
+    """The children of the revision that is applied, while the one that is asked for cannot be.
+
+    Replicas are those of the spec: what serves is scaled and healed as ever. Before the first revision there is only
+    the account under which the model is looked up.
+    """
+    applied = found.deployment.revision if found.deployment else ""
+    kept = max((one for one in found.revisions if one.label == applied), key=lambda one: one.number, default=None)
+    if kept is None:
+        return (service_account(md, planned.type),)
+    return children(md, kept, _strategy(way(md, planned, found)))
+
+
+def _strategy(taken: Way) -> JsonObject:
+    return recreate() if taken.type == "Recreate" else rolling(taken.surge, taken.unavailable)
+
+
+def images(settings: OperatorSettings) -> EngineImages:
+    """The images of engines that the configuration gives."""
+    given = settings.images
+    return EngineImages(given.engine_sim, given.vllm, given.sglang, given.llama_cpp)
+
+
+def fetch_setup(settings: OperatorSettings) -> FetchSetup:
+    """What the configuration says of fetching."""
+    given = settings.fetch
+    return FetchSetup(settings.images.fetch, tuple(sorted(given.env.items())), given.allowed_networks)
