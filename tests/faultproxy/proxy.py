@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import threading
 from collections import Counter
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,25 +25,30 @@ from tests.faultproxy.calls import Call, Which
 from tests.faultproxy.rules import (
     Action,
     Answer,
+    AsOf,
     Cut,
     Delay,
     ErrorFrame,
     Hold,
     Rule,
     Silence,
+    Strike,
+    Truncated,
     error_frame,
     status_object,
 )
-from tests.faultproxy.streams import Stream
+from tests.faultproxy.streams import Lens, Stream
 
 Result = TypeVar("Result")
+#: Told of each call that the API server answered, with what was sent and what came back. Called in the proxy's loop.
+Witness = Callable[[Call, bytes, bytes], None]
 
 #: Headers that belong to one connection, or that aiohttp writes itself.
 _OF_CONNECTION = {
     "connection", "host", "keep-alive", "transfer-encoding", "upgrade", "content-length", "accept-encoding", "te",
 }  # fmt: skip
 #: Sockets close in a later turn of the loop.
-_CLOSING_SECONDS = 0.1
+_CLOSING_SECONDS = 0.3
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -54,8 +59,10 @@ class _Broken(Exception):  # noqa: N818 - a wish, not an accident
 class FaultProxy:
     """The proxy; make it with `proxying`."""
 
-    def __init__(self, kubeconfig: Path) -> None:
+    def __init__(self, kubeconfig: Path, witness: Witness | None = None, lens: Lens | None = None) -> None:
         self._connection = Connection(kubeconfig)
+        self._witness = witness
+        self._lens = lens
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="faultproxy", daemon=True)
         self._calls: list[Call] = []
@@ -166,6 +173,12 @@ class FaultProxy:
         if self._session is not None and self._session.connector is not None:
             await self._session.connector.close(abort_ssl=True)
             await self._session.close()
+        # A connection whose making is cancelled is closed by that task, in a turn of its own.
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for each in left:
+            each.cancel()
+        if left:
+            await asyncio.wait(left, timeout=1)
 
     # In its loop.
 
@@ -225,6 +238,9 @@ class FaultProxy:
                 return web.Response(body=error_frame(code, message), headers=_JSON)
             case Cut(done=False, after=None):
                 raise _Broken
+            case Strike(moment="before", act=act):
+                act()
+                raise _Broken
             case Silence():
                 await rule.over.wait()
                 raise _Broken
@@ -234,7 +250,15 @@ class FaultProxy:
         task = asyncio.create_task(self._forward(request, await request.read(), call, rule))
         self._forwards.add(task)
         task.add_done_callback(self._forwards.discard)
-        return await asyncio.shield(task)
+        response = await asyncio.shield(task)
+        match action:
+            case Truncated():
+                await _half(request, response)
+            case Strike(moment="answered", act=act):
+                await response.prepare(request)
+                await response.write_eof()
+                act()
+        return response
 
     async def _wait(self, rule: Rule | None) -> None:
         match rule.action if rule is not None else None:
@@ -244,13 +268,17 @@ class FaultProxy:
             case Hold():
                 await rule.over.wait()
 
-    def _request(self, request: web.BaseRequest, body: bytes | None) -> Any:
+    def _request(self, request: web.BaseRequest, body: bytes | None, rule: Rule | None = None) -> Any:
         if self._session is None:
             raise _Broken
+        path = request.path_qs
+        if rule is not None and isinstance(rule.action, AsOf) and "continue" not in request.query:
+            asked = f"resourceVersion={rule.action.version()}&resourceVersionMatch=Exact"
+            path += f"{'&' if request.query_string else '?'}{asked}"
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _OF_CONNECTION}
         return self._session.request(
             request.method,
-            self._connection.server + request.path_qs,
+            self._connection.server + path,
             data=body,
             headers={**headers, "Accept-Encoding": "identity"},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
@@ -260,11 +288,17 @@ class FaultProxy:
     async def _forward(self, request: web.BaseRequest, body: bytes, call: Call, rule: Rule | None) -> web.Response:
         await self._wait(rule)
         call.upstream = True
-        async with self._request(request, body or None) as upstream:
+        async with self._request(request, body or None, rule) as upstream:
             content = await upstream.read()
         call.status = upstream.status
-        if rule is not None and isinstance(rule.action, Cut):
-            raise _Broken
+        if self._witness is not None:
+            self._witness(call, body, content)
+        match rule.action if rule is not None else None:
+            case Cut():
+                raise _Broken
+            case Strike(moment="unanswered", act=act):
+                act()
+                raise _Broken
         return web.Response(status=upstream.status, body=content, headers=_kept(upstream))
 
     async def _watch(self, request: web.BaseRequest, call: Call, rule: Rule | None) -> web.StreamResponse:
@@ -274,7 +308,7 @@ class FaultProxy:
             response = web.StreamResponse(status=upstream.status, headers=_kept(upstream))
             call.status = upstream.status
             await response.prepare(request)
-            stream = Stream(call, response)
+            stream = Stream(call, response, self._lens)
             self._streams.add(stream)
             try:
                 cut = rule.action if rule is not None and isinstance(rule.action, Cut) else Cut()
@@ -286,6 +320,16 @@ class FaultProxy:
                 raise _Broken
         await response.write_eof()
         return response
+
+
+async def _half(request: web.BaseRequest, whole: web.Response) -> None:
+    """Begin an answer and break off in its middle."""
+    body = whole.body if isinstance(whole.body, bytes) else b""
+    begun = web.StreamResponse(status=whole.status, headers=whole.headers)
+    begun.content_length = len(body)
+    await begun.prepare(request)
+    await begun.write(body[: len(body) // 2])
+    raise _Broken
 
 
 def _abort(upstream: aiohttp.ClientResponse) -> None:
@@ -300,9 +344,9 @@ def _kept(upstream: aiohttp.ClientResponse) -> dict[str, str]:
 
 
 @contextmanager
-def proxying(kubeconfig: Path) -> Iterator[FaultProxy]:
+def proxying(kubeconfig: Path, witness: Witness | None = None, lens: Lens | None = None) -> Iterator[FaultProxy]:
     """A proxy to the API server of a kubeconfig, stopped afterwards."""
-    proxy = FaultProxy(kubeconfig)
+    proxy = FaultProxy(kubeconfig, witness, lens)
     proxy.start()
     try:
         yield proxy

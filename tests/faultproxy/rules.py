@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from tests.faultproxy.calls import Call, Which
 
@@ -63,7 +65,40 @@ class Silence:
     """
 
 
-Action = Answer | ErrorFrame | Delay | Cut | Hold | Silence
+@dataclass(frozen=True)
+class Truncated:
+    """The API server gets it and does it; of its answer only the first half arrives, then the connection ends."""
+
+
+@dataclass(frozen=True)
+class AsOf:
+    """A list shows the state of an earlier resourceVersion, as a server that lags behind would.
+
+    Attributes:
+        version: Gives that resourceVersion when the call comes.
+    """
+
+    version: Callable[[], str]
+
+
+Moment = Literal["before", "unanswered", "answered"]
+
+
+@dataclass(frozen=True)
+class Strike:
+    """The test does something at a moment of the call: mostly, kill the client.
+
+    Attributes:
+        moment: `before`: the API server never gets it. `unanswered`: it has done it, and its answer is lost.
+            `answered`: the client has been sent the whole answer.
+        act: What is done, in the proxy's loop.
+    """
+
+    moment: Moment
+    act: Callable[[], None]
+
+
+Action = Answer | ErrorFrame | Delay | Cut | Hold | Silence | Truncated | AsOf | Strike
 
 
 @dataclass(eq=False)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aiohttp
 from aiohttp import web
 
 from tests.faultproxy.calls import Call
 
+#: Looks at each frame of a watch and gives what the client gets instead: nothing, more, or the same later.
+Lens = Callable[[Call, bytes], Awaitable[bytes]]
+
 
 class Stream:
     """One watch. Used in the proxy's loop only."""
 
-    def __init__(self, call: Call, response: web.StreamResponse) -> None:
+    def __init__(self, call: Call, response: web.StreamResponse, lens: Lens | None = None) -> None:
         self.call = call
+        self._lens = lens
         self.silent = False
         self._response = response
         self._turn = asyncio.Condition()
@@ -37,7 +42,7 @@ class Stream:
             self.broken = True
 
     async def _pump(self, upstream: aiohttp.ClientResponse) -> None:
-        async for chunk in upstream.content.iter_any():
+        async for chunk in self._shown(upstream):
             async with self._turn:
                 if self.silent or self._over.is_set():
                     continue  # lost, as in a network that drops packets
@@ -46,6 +51,19 @@ class Stream:
                 self._turn.notify_all()
         if self.silent:
             await self._over.wait()
+
+    async def _shown(self, upstream: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+        """The bytes as they come, or frame by frame what the lens makes of them."""
+        rest = b""
+        async for chunk in upstream.content.iter_any():
+            if self._lens is None:
+                yield chunk
+                continue
+            *frames, rest = (rest + chunk).split(b"\n")
+            for frame in frames:
+                shown = await self._lens(self.call, frame + b"\n")
+                if shown:
+                    yield shown
 
     async def inject(self, frame: bytes) -> None:
         """Send one more frame, after the frame that is under way, and end the watch."""

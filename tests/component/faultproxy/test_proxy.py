@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 
 import aiohttp
@@ -10,7 +11,7 @@ import pytest
 
 from tests.faultproxy.calls import Call, calls, writes
 from tests.faultproxy.proxy import proxying
-from tests.faultproxy.rules import Answer, Cut, Delay, ErrorFrame, Hold, Silence
+from tests.faultproxy.rules import Answer, AsOf, Cut, Delay, ErrorFrame, Hold, Silence, Strike, Truncated
 from tests.support.apiserver import FakeApiServer
 
 PODS = "/api/v1/namespaces/ml/pods"
@@ -195,3 +196,64 @@ async def test_in_silence_nothing_comes_and_afterwards_the_connection_is_dead(se
             await response.content.readline()
     async with client.get(PODS) as answer:
         assert len((await answer.json())["items"]) == 1
+
+
+async def test_of_a_truncated_answer_half_arrives_and_what_was_asked_is_done(server, client, proxy):
+    proxy.add(writes, Truncated())
+    async with client.post(PODS, json=pod("a")) as answer:
+        assert answer.status == 201
+        with pytest.raises(aiohttp.ClientError):
+            await answer.read()
+    assert server.get("Pod", "ml", "a")
+
+
+@pytest.mark.parametrize(
+    ("moment", "done", "answered"), [("before", False, False), ("unanswered", True, False), ("answered", True, True)]
+)
+async def test_a_strike_comes_at_its_moment_of_the_call(server, client, proxy, moment, done, answered):
+    acts = []
+    proxy.add(writes, Strike(moment, lambda: acts.append(server.get("Pod", "ml", "a") is not None)))
+    got = False
+    with contextlib.suppress(aiohttp.ClientError):
+        async with client.post(PODS, json=pod("a")) as answer:
+            got = (await answer.json())["metadata"]["name"] == "a"
+    await until(lambda: acts)
+    assert acts == [done]
+    assert got is answered
+    assert bool(server.get("Pod", "ml", "a")) is done
+
+
+async def test_a_list_can_be_asked_as_of_an_earlier_version(server, client, proxy):
+    proxy.add(calls("list", of="pods"), AsOf(lambda: "77"))
+    async with client.get(PODS, params={"limit": "5"}) as answer:
+        assert answer.status == 200
+    assert server.calls[-1].query == {"limit": "5", "resourceVersion": "77", "resourceVersionMatch": "Exact"}
+    async with client.get(PODS, params={"continue": "5.100"}) as answer:
+        assert answer.status == 200
+    assert server.calls[-1].query == {"continue": "5.100"}
+
+
+async def test_a_witness_is_told_what_was_sent_and_what_came_back(server, tmp_path):
+    seen = []
+    with proxying(server.kubeconfig(tmp_path), witness=lambda *what: seen.append(what)) as proxy:
+        async with aiohttp.ClientSession(base_url=proxy.url) as client, client.post(PODS, json=pod("a")) as answer:
+            assert answer.status == 201
+    ((call, sent, came),) = seen
+    assert (call.verb, call.status) == ("create", 201)
+    assert json.loads(sent) == pod("a")
+    assert json.loads(came)["metadata"]["uid"]
+
+
+async def test_a_lens_sees_whole_frames_and_decides_what_the_client_gets(server, tmp_path):
+    shown = {"a": 0, "b": 2, "c": 1}
+
+    async def lens(call, line):
+        name = json.loads(line)["object"]["metadata"]["name"]
+        return line * shown[name] if call.resource == "pods" else line
+
+    with proxying(server.kubeconfig(tmp_path), lens=lens) as proxy:
+        async with aiohttp.ClientSession(base_url=proxy.url) as client, client.get(PODS, params=WATCH) as response:
+            for name in shown:
+                server.put(pod(name))
+            got = [(await frame(response))["object"]["metadata"]["name"] for _ in range(3)]
+    assert got == ["b", "b", "c"]
