@@ -151,4 +151,61 @@ FIRST_LIGHT = (
     ),
 )
 
-WORK_ORDERS: dict[str, tuple[Point, ...]] = {"first-light": FIRST_LIGHT}
+_EXAMINED = (*OPERATOR, "tests/examiner", "tests/faultproxy", "tests/integration/examiner")
+_PLANS = "tests/integration/examiner/test_plans.py"
+_WORKLOADS = ("create", "roll", "revert", "scale", "delete", "recreate")
+
+MODEL_DEPLOYMENT = (
+    *(
+        Point(
+            number,
+            f"Workload {workload}: killed around each effective write, views hidden and stale, every API fault",
+            pytest(f"{_PLANS}::test_a_troubled_run_ends_as_an_untroubled_one_does[{workload}]"),
+            _EXAMINED,
+            FULL,
+        )
+        for number, workload in enumerate(_WORKLOADS, 1)
+    ),
+    Point(
+        7,
+        "1,000 random transitions: the ready floor holds at every instant",
+        pytest("tests/integration/examiner/test_transitions.py"),
+        _EXAMINED,
+        FULL,
+    ),
+    Point(
+        8,
+        "Image, arguments, back in mid-rollout, 3 to 1 to 3 under load: no request fails and no stream is cut",
+        pytest("tests/e2e/test_rollouts.py"),
+        (*OPERATOR, "tests/e2e"),
+        FULL,
+    ),
+    Point(
+        9,
+        "Peer bugs 1-5, 16-20 and 23 are named tests and pass",
+        pytest("tests/integration/test_peer_bugs.py", "tests/e2e/test_peer_bugs.py"),
+        (*OPERATOR, "tests/integration/test_peer_bugs.py", "tests/e2e"),
+    ),
+    Point(
+        10,
+        "Every planted bug of ours is caught by the one test that is there for it",
+        pytest("tests/mutations"),
+        ("operator/paceline", "tests/mutations", "tests/unit", "tests/component", "tests/support"),
+        FULL,
+    ),
+    Point(
+        11,
+        "Acto-lite: every leaf touched, wrong ones refused or reported, right ones visible, no unexplained alarm",
+        pytest("tests/integration/acto", "tests/unit/acto"),
+        (*OPERATOR, "tests/acto", "tests/integration/acto", "tests/unit/acto"),
+        FULL,
+    ),
+    Point(
+        12,
+        "A real GGUF model is served by llama.cpp through the same manifest shape and streams",
+        pytest("-s", "tests/e2e/test_llamacpp.py"),
+        (*OPERATOR, "tests/e2e/test_llamacpp.py"),
+    ),
+)
+
+WORK_ORDERS: dict[str, tuple[Point, ...]] = {"first-light": FIRST_LIGHT, "model-deployment": MODEL_DEPLOYMENT}
