@@ -49,6 +49,11 @@ def cel(rule: str, *, message: str = "", expression: str = "", field: str = "", 
     return {key: value for key, value in entry.items() if value}
 
 
+def only(field: str, where: str, message: str) -> dict[str, str]:
+    """A rule that refuses a field of its object except where CEL `where` is true."""
+    return cel(f"!has(self.{field}) || {where}", message=message, field=f".{field}", reason="FieldValueForbidden")
+
+
 def rules(*entries: dict[str, str]) -> dict[str, Any]:
     """`json_schema_extra` that carries CEL rules."""
     return {"x-kubernetes-validations": list(entries)}

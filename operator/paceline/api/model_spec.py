@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from paceline.api.base import LABEL_PATTERN, Model, cel, rules
+from paceline.api.base import LABEL_PATTERN, Model, cel, only, rules
 
 Task = Literal["Generate", "Embed", "Score"]
 CacheType = Literal["PerPod", "SharedVolume"]
@@ -85,41 +85,35 @@ class ModelSource(Model):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            cel(
-                "!has(self.revision) || self.uri.startsWith('hf://')",
-                message="may not be set: only an hf:// repository has revisions; remove model.revision",
-                field=".revision",
-                reason="FieldValueForbidden",
+            only(
+                "revision",
+                "self.uri.startsWith('hf://')",
+                "may not be set: only an hf:// repository has revisions; remove model.revision",
             ),
-            cel(
-                f"!has(self.secretRef) || {_FETCHED}",
-                message="may not be set: nothing is fetched for this model.uri; remove model.secretRef",
-                field=".secretRef",
-                reason="FieldValueForbidden",
+            only(
+                "secretRef",
+                _FETCHED,
+                "may not be set: nothing is fetched for this model.uri; remove model.secretRef",
             ),
-            cel(
-                "!has(self.secretRef) || !self.uri.startsWith('http://')",
-                message="may not be set: a secret is not sent over plain http, where others could read it; use https://",
-                field=".secretRef",
-                reason="FieldValueForbidden",
+            only(
+                "secretRef",
+                "!self.uri.startsWith('http://')",
+                "may not be set: a secret is not sent over plain http, where others could read it; use https://",
             ),
-            cel(
-                f"!has(self.cache) || {_FETCHED}",
-                message="may not be set: nothing is fetched for this model.uri; remove model.cache",
-                field=".cache",
-                reason="FieldValueForbidden",
+            only(
+                "cache",
+                _FETCHED,
+                "may not be set: nothing is fetched for this model.uri; remove model.cache",
             ),
-            cel(
-                f"!has(self.file) || {_FILES}",
-                message="may not be set: this model.uri has no files to choose from; remove model.file",
-                field=".file",
-                reason="FieldValueForbidden",
+            only(
+                "file",
+                _FILES,
+                "may not be set: this model.uri has no files to choose from; remove model.file",
             ),
-            cel(
-                f"!has(self.chatTemplateRef) || {_FILES}",
-                message="may not be set: this model.uri has no tokenizer to compare with; remove model.chatTemplateRef",
-                field=".chatTemplateRef",
-                reason="FieldValueForbidden",
+            only(
+                "chatTemplateRef",
+                _FILES,
+                "may not be set: this model.uri has no tokenizer to compare with; remove model.chatTemplateRef",
             ),
         )
     )
@@ -215,18 +209,16 @@ class Adapter(Model):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            cel(
-                "!has(self.revision) || self.uri.startsWith('hf://')",
-                message="may not be set: only an hf:// repository has revisions; remove revision",
-                field=".revision",
-                reason="FieldValueForbidden",
+            only(
+                "revision",
+                "self.uri.startsWith('hf://')",
+                "may not be set: only an hf:// repository has revisions; remove revision",
             ),
-            cel(
-                f"!has(self.secretRef) || ({_FETCHED} && !self.uri.startsWith('http://'))",
-                message="may not be set: nothing is fetched for this uri, or over plain http, where others could read "
+            only(
+                "secretRef",
+                f"({_FETCHED} && !self.uri.startsWith('http://'))",
+                "may not be set: nothing is fetched for this uri, or over plain http, where others could read "
                 "a secret; remove secretRef or use https://",
-                field=".secretRef",
-                reason="FieldValueForbidden",
             ),
         )
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from paceline.api.base import LABEL_PATTERN, Model, cel, rules
+from paceline.api.base import LABEL_PATTERN, Model, cel, only, rules
 from paceline.api.engine_spec import Engine
 from paceline.api.model_spec import Adapter, ModelSource
 from paceline.api.pod_overrides import PodOverrides
@@ -211,23 +211,21 @@ _RULES = (
         field=".engine.maxContextTokens",
         reason="FieldValueForbidden",
     ),
-    cel(
-        f"!has(self.adapters) || !({_SIMULATED} || {_CUSTOM} || {_LLAMA})",
-        message="may not be set: only VLLM and SGLang serve adapters under names of their own; remove adapters, or "
+    only(
+        "adapters",
+        f"!({_SIMULATED} || {_CUSTOM} || {_LLAMA})",
+        "may not be set: only VLLM and SGLang serve adapters under names of their own; remove adapters, or "
         "merge them into the model",
-        field=".adapters",
-        reason="FieldValueForbidden",
     ),
     cel(
         "!has(self.adapters) || self.adapters.all(a, !has(self.model.servedName) || a.name != self.model.servedName)",
         message="may not have the name of the model itself (model.servedName); give the adapter another name",
         field=".adapters",
     ),
-    cel(
-        f"!has(self.parallelism) || !({_SIMULATED} || {_CUSTOM} || {_LLAMA})",
-        message="may not be set: only VLLM and SGLang are told how to share accelerators; remove parallelism",
-        field=".parallelism",
-        reason="FieldValueForbidden",
+    only(
+        "parallelism",
+        f"!({_SIMULATED} || {_CUSTOM} || {_LLAMA})",
+        "may not be set: only VLLM and SGLang are told how to share accelerators; remove parallelism",
     ),
     cel(
         f"!has(self.parallelism) || (has(self.parallelism.tensor) ? self.parallelism.tensor * {_SHARES} == {_COUNT} "
