@@ -14,6 +14,14 @@ from paceline.errors import Stalled
 
 #: Compiled kernels and graphs; on the shared volume where there is one.
 CACHE = Scratch("cache", "/cache")
+#: What PyTorch, Triton and the Hub's client would else write into a home that the image's user has not, or download.
+COMPILING = (
+    ("HF_HUB_OFFLINE", "1"),
+    ("HOME", TMP.path),
+    ("TORCHINDUCTOR_CACHE_DIR", f"{CACHE.path}/inductor"),
+    ("TRITON_CACHE_DIR", f"{CACHE.path}/triton"),
+    ("XDG_CACHE_HOME", CACHE.path),
+)
 
 
 def assemble(md: ModelDeployment, profile: HardwareProfile, program: Program) -> EnginePlan:

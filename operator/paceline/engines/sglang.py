@@ -5,7 +5,7 @@ from __future__ import annotations
 from paceline.api.modeldeployment import ModelDeployment
 from paceline.api.profile import HardwareProfile
 from paceline.engines.assemble import (
-    CACHE,
+    COMPILING,
     accelerated,
     adapter_flags,
     assemble,
@@ -13,7 +13,7 @@ from paceline.engines.assemble import (
     refuse_owned,
     shared_flags,
 )
-from paceline.engines.base import TMP, EngineImages, EnginePlan, Program
+from paceline.engines.base import EngineImages, EnginePlan, Program
 from paceline.engines.files import MODEL
 from paceline.engines.metrics import SGLANG
 from paceline.engines.parallel import parallel
@@ -27,13 +27,6 @@ _OWNED = frozenset(
         "--tensor-parallel-size", "--tp", "--tp-size",
     }
 )  # fmt: skip
-_ENV = (
-    ("HF_HUB_OFFLINE", "1"),
-    ("HOME", TMP.path),
-    ("TORCHINDUCTOR_CACHE_DIR", f"{CACHE.path}/inductor"),
-    ("TRITON_CACHE_DIR", f"{CACHE.path}/triton"),
-    ("XDG_CACHE_HOME", CACHE.path),
-)
 
 
 def plan(md: ModelDeployment, profile: HardwareProfile, images: EngineImages) -> EnginePlan:
@@ -63,7 +56,7 @@ def plan(md: ModelDeployment, profile: HardwareProfile, images: EngineImages) ->
         image=engine.image or images.sglang,
         command=("python3", "-m", "sglang.launch_server"),
         args=args,
-        env=_ENV,
+        env=COMPILING,
         scratch=accelerated(shares),
         port=PORT,
         readiness_path="/health",

@@ -6,6 +6,7 @@ from paceline.api.modeldeployment import ModelDeployment
 from paceline.api.profile import HardwareProfile
 from paceline.engines.assemble import (
     CACHE,
+    COMPILING,
     accelerated,
     adapter_flags,
     assemble,
@@ -13,7 +14,7 @@ from paceline.engines.assemble import (
     refuse_owned,
     shared_flags,
 )
-from paceline.engines.base import TMP, EngineImages, EnginePlan, Program
+from paceline.engines.base import EngineImages, EnginePlan, Program
 from paceline.engines.files import MODEL
 from paceline.engines.metrics import VLLM
 from paceline.engines.parallel import parallel
@@ -28,16 +29,15 @@ _OWNED = frozenset(
         "--shutdown-timeout", "--tensor-parallel-size", "--uds", "-dp", "-pp", "-tp",
     }
 )  # fmt: skip
-#: Everything that vLLM, Triton and Inductor would write into a home that the image's user has not.
-_ENV = (
-    ("DO_NOT_TRACK", "1"),
-    ("HF_HUB_OFFLINE", "1"),
-    ("HOME", TMP.path),
-    ("TORCHINDUCTOR_CACHE_DIR", f"{CACHE.path}/inductor"),
-    ("TRITON_CACHE_DIR", f"{CACHE.path}/triton"),
-    ("VLLM_CACHE_ROOT", f"{CACHE.path}/vllm"),
-    ("VLLM_CONFIG_ROOT", f"{CACHE.path}/config"),
-    ("XDG_CACHE_HOME", CACHE.path),
+_ENV = tuple(
+    sorted(
+        (
+            *COMPILING,
+            ("DO_NOT_TRACK", "1"),
+            ("VLLM_CACHE_ROOT", f"{CACHE.path}/vllm"),
+            ("VLLM_CONFIG_ROOT", f"{CACHE.path}/config"),
+        )
+    )
 )
 
 
