@@ -31,12 +31,10 @@ class FakeApi:
 
     def put(self, path: str, data: Any, status: int = 200) -> None:
         """Answer `path` with JSON."""
-        self.headers: list[dict[str, str]] = []
         self._answers[path] = (status, "application/json", json.dumps(data))
 
     def text(self, path: str, text: str, status: int = 200, kind: str = "text/plain") -> None:
         """Answer `path` with text."""
-        self.headers: list[dict[str, str]] = []
         self._answers[path] = (status, kind, text)
 
     def items(self, path: str, *items: Any) -> None:
