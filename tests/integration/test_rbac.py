@@ -121,6 +121,20 @@ def look_up(cluster):
         eventually(lambda plural=plural: not names(cluster, plural), f"the {plural} went with their owner")
 
 
+def change_again(cluster):
+    """Another template in the middle of a rollout: no kubelet makes the pods of the first one ready."""
+    for argument in ("--half", "--way"):
+        changed = {**MANIFEST["spec"], "engine": {**MANIFEST["spec"]["engine"], "args": [argument]}}
+        cluster.apply({**MANIFEST, "spec": changed}, namespace=MODELS)
+        eventually(lambda argument=argument: applied(cluster) == [argument], f"{argument} is applied, and not paused")
+
+
+def applied(cluster):
+    """Arguments of the engine in the Deployment; nothing while it is paused."""
+    (one,) = cluster.get("deployments", "-n", MODELS, "-l", "paceline.dev/modeldeployment")["items"]
+    return None if one["spec"].get("paused") else one["spec"]["template"]["spec"]["containers"][0].get("args")
+
+
 def forget(cluster):
     """Its history is cut."""
     for argument in ("--one", "--two"):
@@ -155,6 +169,7 @@ def live(cluster):
     for plural in CHILDREN:
         (ours,) = names(cluster, plural)
         healed(cluster, ours)
+    change_again(cluster)
     forget(cluster)
     cluster.kubectl("delete", "mdep", MODEL, "-n", MODELS, "--timeout=30s")
     # A problem, for that is what Events tell.

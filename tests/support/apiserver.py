@@ -24,7 +24,8 @@ Key = tuple[str, str, str, str]
 
 SERVED = {
     "paceline.dev/v1alpha1": {"modeldeployments": "ModelDeployment"},
-    "apps/v1": {"controllerrevisions": "ControllerRevision", "deployments": "Deployment"},
+    "apps/v1": {"controllerrevisions": "ControllerRevision", "deployments": "Deployment",
+                "replicasets": "ReplicaSet"},
     "batch/v1": {"jobs": "Job"},
     "networking.k8s.io/v1": {"networkpolicies": "NetworkPolicy"},
     "policy/v1": {"poddisruptionbudgets": "PodDisruptionBudget"},

@@ -50,6 +50,7 @@ RULES: tuple[Rule, ...] = (
     Rule("Revisions: kept as they were first rendered.", "apps", ("controllerrevisions",), ("get", "list", *WRITE)),
     Rule("Jobs that look up a model's files; deleted once they have.", "batch", ("jobs",), ("get", "list", *WRITE)),
     Rule("Where those may connect to.", "networking.k8s.io", ("networkpolicies",), ("get", "list", *WRITE)),
+    Rule("Whether a change may go on in the middle of a rollout.", "apps", ("replicasets",), ("list",)),
     Rule("Why a pod does not start.", "", ("pods",), READ),
     Rule("Which pods serve.", "discovery.k8s.io", ("endpointslices",), READ),
     Rule("What happened, told once.", "", ("events",), ("create",)),

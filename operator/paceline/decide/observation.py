@@ -29,6 +29,9 @@ class DeploymentView:
         progress_reason: Reason of its condition Progressing; "" without one.
         failure: Message of its condition ReplicaFailure while that is True, else "".
         surge: Pods more than wanted that its strategy allows.
+        unavailable: Pods fewer than wanted that it allows.
+        recreates: All pods end before new ones start.
+        paused: Nothing is rolled out.
     """
 
     name: str
@@ -43,11 +46,32 @@ class DeploymentView:
     progress_reason: str = ""
     failure: str = ""
     surge: int = 0
+    unavailable: int = 0
+    recreates: bool = False
+    paused: bool = False
 
     @property
     def noticed(self) -> bool:
         """Its controller has seen the spec as it is; what it says of failure is about that, and not an earlier one."""
         return self.observed_generation >= self.generation
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaSetView:
+    """One ReplicaSet of the engine's Deployment.
+
+    Attributes:
+        noticed: Its controller has seen the spec as it is.
+        replicas: spec.replicas.
+        total: Pods that exist and are not being deleted, as its controller counted last.
+        scaled_for: What the Deployment wanted when it was last scaled; None where that is not noted.
+    """
+
+    noticed: bool
+    replicas: int
+    total: int
+    available: int
+    scaled_for: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +185,14 @@ class Children:
         deployment: None while there is none.
         revisions: All that are kept, in any order.
         fetches: Pods that look up sources, in any order.
+        replica_sets: Those of the Deployment, in any order; None unless it is paused, or where they may not be read.
     """
 
     deployment: DeploymentView | None = None
     pods: tuple[PodView, ...] = ()
     revisions: tuple[Revision, ...] = ()
     fetches: tuple[FetchView, ...] = ()
+    replica_sets: tuple[ReplicaSetView, ...] | None = None
 
     @property
     def labels(self) -> frozenset[str]:

@@ -1,4 +1,7 @@
-"""Raw Deployments and pods, read into the views of `decide.observation`. Missing parts read as nothing happened yet."""
+"""Raw Deployments, ReplicaSets and pods, read into the views of `decide.observation`.
+
+Missing parts read as nothing happened yet.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any
 
 from paceline.api.conditions import parse_stamp
 from paceline.api.names import FETCH_ROLE, LABEL_REVISION, LABEL_SOURCES
-from paceline.decide.observation import DeploymentView, FetchView, PodView
+from paceline.decide.observation import DeploymentView, FetchView, PodView, ReplicaSetView
 
 Raw = Mapping[str, Any]
 
@@ -18,6 +21,8 @@ def deployment_view(obj: Raw) -> DeploymentView:
     conditions = _by_type(status.get("conditions"))
     failure = conditions.get("ReplicaFailure", {})
     labels = spec.get("template", {}).get("metadata", {}).get("labels") or {}
+    strategy = spec.get("strategy") or {}
+    limits = strategy.get("rollingUpdate") or {}
     return DeploymentView(
         name=metadata["name"],
         revision=labels.get(LABEL_REVISION, ""),
@@ -30,7 +35,23 @@ def deployment_view(obj: Raw) -> DeploymentView:
         available=status.get("availableReplicas", 0),
         progress_reason=conditions.get("Progressing", {}).get("reason", ""),
         failure=failure.get("message", "") if failure.get("status") == "True" else "",
-        surge=_count((spec.get("strategy") or {}).get("rollingUpdate") or {}, "maxSurge"),
+        surge=_count(limits, "maxSurge"),
+        unavailable=_count(limits, "maxUnavailable"),
+        recreates=strategy.get("type") == "Recreate",
+        paused=spec.get("paused") is True,
+    )
+
+
+def replica_set_view(obj: Raw) -> ReplicaSetView:
+    """Read a ReplicaSet of the API server."""
+    metadata, spec, status = obj["metadata"], obj["spec"], obj.get("status") or {}
+    noted = str((metadata.get("annotations") or {}).get("deployment.kubernetes.io/desired-replicas", ""))
+    return ReplicaSetView(
+        noticed=status.get("observedGeneration", 0) >= metadata.get("generation", 0),
+        replicas=spec.get("replicas", 1),
+        total=status.get("replicas", 0),
+        available=status.get("availableReplicas", 0),
+        scaled_for=int(noted) if noted.isdecimal() else None,
     )
 
 

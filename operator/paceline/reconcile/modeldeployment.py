@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from paceline import metrics
 from paceline.api.conditions import conditions_of
@@ -10,8 +11,9 @@ from paceline.api.names import CHILD_SELECTOR, STATUS_MANAGER, child_name
 from paceline.api.reasons import event_type
 from paceline.api.revision import Revision
 from paceline.decide.health import Assessment, assess, refused, unseen
-from paceline.decide.observation import Children, DeploymentView, FetchView, Observation, PodView
+from paceline.decide.observation import Children, DeploymentView, FetchView, Observation, PodView, ReplicaSetView
 from paceline.decide.status import refuse, summarise
+from paceline.decide.views import replica_set_view
 from paceline.errors import Conflict, Fenced, PacelineError, Pending, Stalled, Transient, Waiting
 from paceline.kube.apply import Applier
 from paceline.kube.cache import Cache, Child, Owner
@@ -20,10 +22,13 @@ from paceline.kube.events import Events, Happening
 from paceline.kube.resources import (
     BY_KIND,
     CONTROLLERREVISIONS,
+    DEPLOYMENTS,
     MODELDEPLOYMENTS,
+    REPLICASETS,
     SERVICES,
     JsonObject,
     Key,
+    Resource,
     key_of,
 )
 from paceline.kube.scrape import Visits
@@ -78,7 +83,7 @@ class ModelDeployments:
         assessment = assess(wanted.md, wanted.plan, observation, at, problem=problem)
         status = summarise(wanted.md, wanted.plan, observation, assessment, previous, at, wanted.choice, wanted.way)
         await self._say(key, owner, previous, status)
-        return self._outcome(problem, assessment)
+        return self._outcome(problem, assessment, wanted.again_after)
 
     async def _refuse(self, key: Key, owner: Owner, previous: JsonObject, problem: Stalled) -> Outcome:
         """Say of an object that cannot even be read what is wrong with it. Its children stay as they are."""
@@ -141,14 +146,36 @@ class ModelDeployments:
         made it a moment ago), a decision without it would roll that one back.
         """
         found = self._children(key, uid)
-        if found.deployment is None or found.deployment.revision in {one.label for one in found.revisions}:
+        if found.deployment is None:
             return found
-        _, items = await self._api.items(CONTROLLERREVISIONS, key.namespace, selector=f"{CHILD_SELECTOR}={key.name}")
-        for item in items:
-            child = Child.parse(CONTROLLERREVISIONS, item)
-            if child is not None:
-                self._cache.put(CONTROLLERREVISIONS, key_of(item), child)
-        return self._children(key, uid)
+        if found.deployment.revision not in {one.label for one in found.revisions}:
+            for item in await self._labelled(CONTROLLERREVISIONS, key):
+                child = Child.parse(CONTROLLERREVISIONS, item)
+                if child is not None:
+                    self._cache.put(CONTROLLERREVISIONS, key_of(item), child)
+            found = self._children(key, uid)
+        if found.deployment is not None and found.deployment.paused:
+            return replace(found, replica_sets=await self._replica_sets(key))
+        return found
+
+    async def _replica_sets(self, key: Key) -> tuple[ReplicaSetView, ...] | None:
+        """Those that the Deployment made; None where the operator may not read them."""
+        try:
+            sets = await self._labelled(REPLICASETS, key)
+        except (Stalled, Waiting):
+            return None
+        return tuple(replica_set_view(one) for one in sets if self._made(key, one))
+
+    async def _labelled(self, resource: Resource, key: Key) -> list[JsonObject]:
+        """Live objects that carry an owner's label."""
+        _, items = await self._api.items(resource, key.namespace, selector=f"{CHILD_SELECTOR}={key.name}")
+        return items
+
+    def _made(self, key: Key, replica_set: JsonObject) -> bool:
+        """Whether the Deployment that is known made that ReplicaSet."""
+        child = self._cache.children[DEPLOYMENTS].get(Key(key.namespace, child_name(key.namespace, key.name)))
+        owners = replica_set["metadata"].get("ownerReferences") or ()
+        return child is not None and any(one.get("uid") == child.uid for one in owners)
 
     def _children(self, key: Key, uid: str) -> Children:
         """What the cache holds of the children of that very owner; of pods, all that carry its label."""
@@ -247,9 +274,11 @@ class ModelDeployments:
         self._visits.sync(key, None, "", ())
         metrics.condition.remove_by_labels({"namespace": key.namespace, "name": key.name})
 
-    def _outcome(self, problem: PacelineError | None, assessment: Assessment) -> Outcome:
+    def _outcome(
+        self, problem: PacelineError | None, assessment: Assessment, again_after: float | None = None
+    ) -> Outcome:
         if problem is None:
-            return Outcome(again_after=assessment.requeue_seconds)
+            return Outcome(again_after=again_after or assessment.requeue_seconds)
         if problem.retry:
             return Outcome(problem.reason, failed=True)
-        return Outcome(problem.reason, again_after=float(self._settings().resync_seconds))
+        return Outcome(problem.reason, again_after=again_after or float(self._settings().resync_seconds))

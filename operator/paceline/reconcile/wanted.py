@@ -13,12 +13,18 @@ from paceline.decide.observation import Children
 from paceline.decide.revisions import Choice, choose
 from paceline.decide.rollout import Way, way
 from paceline.decide.sources import Lookup, described, look_up, said_before
+from paceline.decide.step import step
 from paceline.engines import EngineImages, EnginePlan, plan
 from paceline.engines.files import FetchSetup, pin
 from paceline.errors import PacelineError, Stalled
-from paceline.kube.resources import JsonObject
-from paceline.render import asked, children, lookup, recreate, revision, rolling, service_account
+from paceline.kube.resources import DEPLOYMENTS, JsonObject
+from paceline.render import asked, children, lookup, midway, recreate, revision, rolling, service_account
 from paceline.settings import OperatorSettings
+
+#: ReplicaSets, which are not watched, take about a tenth of this to catch up.
+_SETS_SECONDS = 0.5
+#: The Deployment is watched; this is for news that got lost.
+_NEWS_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,9 @@ class Wanted:
     """What a spec comes to under the configuration in force.
 
     With a problem, the manifests are what is applied all the same: nothing, or what looks the model up.
+
+    Attributes:
+        again_after: Seconds until the Deployment may be ready to be told more; None: these manifests say all.
     """
 
     md: ModelDeployment
@@ -36,6 +45,7 @@ class Wanted:
     problem: PacelineError | None = None
     model: str = ""
     fit: Fit | None = None
+    again_after: float | None = None
 
 
 def want(body: JsonObject, settings: OperatorSettings, found: Children) -> Wanted:
@@ -59,13 +69,14 @@ def want(body: JsonObject, settings: OperatorSettings, found: Children) -> Wante
     request = asked(md)
     known = look_up(request, found.revisions, found.fetches) if request else Lookup({})
     if known.found is None:
-        manifests = (*_as_before(md, planned, found), *lookup(md, profile, planned, setup))
-        return Wanted(md, planned, manifests=manifests, problem=said_before(md, known.problem))
+        before = _as_before(md, planned, found)
+        looked = (*before.manifests, *lookup(md, profile, planned, setup))
+        return replace(before, manifests=looked, problem=said_before(md, known.problem))
     files = pin(md, request, known.found, setup) if request else None
     fits, model = fit(md, profile, planned, files), described(known.found)
     if fits.status == "False":
         problem = Stalled(DOES_NOT_FIT.name, fits.message)
-        return Wanted(md, planned, manifests=_as_before(md, planned, found), problem=problem, model=model, fit=fits)
+        return replace(_as_before(md, planned, found), problem=problem, model=model, fit=fits)
     served = _served(md, planned, revision(md, profile, planned, files), found)
     return replace(served, model=model, fit=fits)
 
@@ -83,20 +94,41 @@ def _served(md: ModelDeployment, planned: EnginePlan, rendered: Revision, found:
     # Where pods are asked is where those of the revision listen.
     planned = replace(planned, port=choice.revision.data["effective"]["port"])
     taken = way(md, planned, found)
-    return Wanted(md, planned, choice, taken, children(md, choice.revision, _strategy(taken)))
+    return replace(_stepped(md, planned, choice.revision, taken, found), choice=choice, way=taken)
 
 
-def _as_before(md: ModelDeployment, planned: EnginePlan, found: Children) -> tuple[JsonObject, ...]:
+def _as_before(md: ModelDeployment, planned: EnginePlan, found: Children) -> Wanted:
     """The children of the revision that is applied, while the one that is asked for cannot be.
 
     Replicas are those of the spec: what serves is scaled and healed as ever. Before the first revision there is only
     the account under which the model is looked up.
     """
-    applied = found.deployment.revision if found.deployment else ""
-    kept = max((one for one in found.revisions if one.label == applied), key=lambda one: one.number, default=None)
+    kept = _kept(found, found.deployment.revision if found.deployment else "")
     if kept is None:
-        return (service_account(md, planned.type),)
-    return children(md, kept, _strategy(way(md, planned, found)))
+        return Wanted(md, planned, manifests=(service_account(md, planned.type),))
+    return _stepped(md, planned, kept, way(md, planned, found), found)
+
+
+def _stepped(md: ModelDeployment, planned: EnginePlan, wanted: Revision, taken: Way, found: Children) -> Wanted:
+    """The children, with a Deployment that is one step nearer to what is asked for."""
+    manifests, live = children(md, wanted, _strategy(taken)), found.deployment
+    told = step(live, found.replica_sets, wanted.label, md.spec.replicas)
+    running = wanted if told.revision == wanted.label else _kept(found, told.revision)
+    if live is None or told.last or taken.type == "Recreate" or running is None:
+        return Wanted(md, planned, manifests=manifests)
+    pods = running.data["template"]
+    strategy = recreate() if live.recreates else rolling(live.surge, live.unavailable)
+    on_the_way = (
+        midway(one, pods, strategy, told.replicas, paused=told.paused) if one["kind"] == DEPLOYMENTS.kind else one
+        for one in manifests
+    )
+    again_after = _SETS_SECONDS if live.noticed else _NEWS_SECONDS
+    return Wanted(md, planned, manifests=tuple(on_the_way), again_after=again_after)
+
+
+def _kept(found: Children, label: str) -> Revision | None:
+    """The newest revision of that label."""
+    return max((one for one in found.revisions if one.label == label), key=lambda one: one.number, default=None)
 
 
 def _strategy(taken: Way) -> JsonObject:

@@ -58,3 +58,17 @@ def deployment(md: ModelDeployment, engine_type: str, pods: Manifest, strategy: 
             "template": pods,
         },
     }
+
+
+def midway(manifest: Manifest, pods: Manifest, strategy: Manifest, replicas: int, *, paused: bool) -> Manifest:
+    """The Deployment on its way there: with other pods, another number of them, or with no rollout for a moment.
+
+    Args:
+        manifest: As it is to be in the end.
+        pods: The template until then.
+        strategy: Until then: one that is paused is scaled at once to what a smaller surge allows.
+        replicas: Until then.
+        paused: Nothing is rolled out.
+    """
+    spec = {**manifest["spec"], "replicas": replicas, "template": pods, "strategy": strategy}
+    return {**manifest, "spec": {**spec, "paused": True} if paused else spec}

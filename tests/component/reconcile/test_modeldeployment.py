@@ -220,6 +220,104 @@ class TestRevisions:
         assert self.template(world) == before
 
 
+class TestAChangeInMidRollout:
+    """The Deployment controller is played here: it says what it has noticed, and how many pods there are."""
+
+    @staticmethod
+    def deployment(world):
+        return world.server.all("Deployment")[0]
+
+    def noticed(self, world, **counts):
+        """It has seen the spec, and says how far it is."""
+        there = self.deployment(world)
+        usual = {"replicas": 4, "updatedReplicas": 1, "readyReplicas": 3, "availableReplicas": 3}
+        status = {"observedGeneration": there["metadata"]["generation"], **usual, **counts}
+        world.server.put({**there, "status": status})
+
+    def replica_set(self, world, name, pods, *, seen=True):
+        """One of this Deployment's, with pods that are available."""
+        maker = self.deployment(world)
+        labels, owner = maker["spec"]["template"]["metadata"]["labels"], {"uid": maker["metadata"]["uid"]}
+        metadata = {"name": name, "namespace": "ml", "labels": labels, "ownerReferences": [owner]}
+        status = {"observedGeneration": 1 if seen else 0, "replicas": pods, "availableReplicas": min(pods, 3)}
+        body = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": metadata, "spec": {"replicas": pods}}
+        world.server.put({**body, "status": status})
+
+    async def asked(self, world, number, replicas, **rollout):
+        engine = {"args": [f"--x={number}"], "custom": {"inference": "None"}}
+        spec = {"replicas": replicas, "engine": engine, "rollout": rollout}
+        await TestRevisions.change(world, **spec)
+        return self.deployment(world)["spec"]
+
+    async def test_it_is_paused_then_scaled_then_given_the_template(self, world):
+        first = await self.asked(world, 1, 3)
+        self.noticed(world)
+        paused = await self.asked(world, 2, 5)
+        assert paused == {**first, "paused": True}
+        assert len(world.server.all("ControllerRevision")) == 2
+        assert condition(world.server, "Progressing")["reason"] == "RolloutInProgress"
+        self.replica_set(world, "old", 3, seen=False)
+        self.replica_set(world, "new", 1)
+        self.noticed(world, availableReplicas=4)
+        assert (await world.reconcile()).again_after == 0.5
+        assert self.deployment(world)["spec"] == paused, "one has not caught up yet"
+        self.replica_set(world, "old", 3)
+        await world.reconcile()
+        assert self.deployment(world)["spec"] == {**paused, "replicas": 5}
+        self.noticed(world, availableReplicas=4)
+        await world.reconcile()
+        done = self.deployment(world)["spec"]
+        assert "paused" not in done
+        assert (done["replicas"], done["template"]["spec"]["containers"][0]["args"]) == (5, ["--x=2"])
+
+    async def test_while_it_is_paused_it_keeps_its_surge(self, world):
+        """Kubernetes ends pods of a paused Deployment at once where fewer are allowed, also such that serve."""
+        first = await self.asked(world, 1, 3, maxSurge=2)
+        self.noticed(world)
+        fewer = {"maxSurge": 0, "maxUnavailable": 1}
+        assert await self.asked(world, 2, 3, **fewer) == {**first, "paused": True}
+        self.noticed(world, replicas=0, availableReplicas=0)
+        await world.reconcile()
+        assert self.deployment(world)["spec"]["strategy"]["rollingUpdate"] == fewer
+
+    async def test_where_replicasets_may_not_be_read_it_does_not_stay_paused(self, world):
+        await self.asked(world, 1, 3)
+        self.noticed(world)
+        assert (await self.asked(world, 2, 3))["paused"]
+        world.server.faults = [Fault(lambda call: "/replicasets" in call.path, status=403)]
+        self.noticed(world)
+        await world.reconcile()
+        done = self.deployment(world)["spec"]
+        assert "paused" not in done
+        assert done["template"]["spec"]["containers"][0]["args"] == ["--x=2"]
+
+    async def test_recreate_ends_all_pods_anyway_and_waits_for_nothing(self, world):
+        await self.asked(world, 1, 3)
+        self.noticed(world)
+        await TestRevisions.change(world, replicas=2, rollout={"strategy": "Recreate"})
+        assert self.deployment(world)["spec"]["replicas"] == 2
+
+    async def test_an_operator_that_died_in_between_is_followed_by_one_that_goes_on(self, world, tmp_path):
+        first = await self.asked(world, 1, 3)
+        self.noticed(world)
+        assert (await self.asked(world, 2, 3))["paused"]
+        self.noticed(world)
+        async with client(world.server, tmp_path) as api:
+            successor = Story(world.server, api)
+            await successor.resync.prime()
+            for number in ("old", "new"):
+                self.replica_set(world, number, {"old": 3, "new": 1}[number])
+            self.noticed(world, availableReplicas=4)
+            world.server.put(
+                {
+                    **model(replicas=3, engine={"args": ["--x=1"], "custom": {"inference": "None"}}),
+                    "metadata": world.server.get("ModelDeployment", *KEY)["metadata"],
+                }
+            )
+            await successor.reconcile()
+        assert self.deployment(world)["spec"] == first, "the change was taken back meanwhile"
+
+
 class TestADeletionThatNoWatchTold:
     """Kubernetes has taken the object and then a child of it; of the object itself nothing was heard."""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from paceline.decide.observation import DeploymentView, PodView
-from paceline.decide.views import deployment_view, fetch_view, pod_view
+from paceline.decide.observation import DeploymentView, PodView, ReplicaSetView
+from paceline.decide.views import deployment_view, fetch_view, pod_view, replica_set_view
 
 POD = {
     "metadata": {"name": "chat-1-a", "uid": "u1", "labels": {"paceline.dev/revision": "r2"}},
@@ -140,6 +140,26 @@ def test_a_deployment_is_read():
         },
     }
     assert deployment_view(raw) == DeploymentView("d", "r2", 4, 4, 3, 4, 2, 3, 1, "ReplicaSetUpdated", "exceeded quota")
+
+
+def test_a_deployment_says_how_it_replaces_pods_and_whether_it_does():
+    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 2, "maxUnavailable": 1}}
+    view = deployment_view({"metadata": {"name": "d"}, "spec": {"paused": True, "strategy": rolling}})
+    assert (view.paused, view.surge, view.unavailable, view.recreates) == (True, 2, 1, False)
+    view = deployment_view({"metadata": {"name": "d"}, "spec": {"strategy": {"type": "Recreate"}}})
+    assert (view.paused, view.surge, view.unavailable, view.recreates) == (False, 0, 0, True)
+
+
+def test_a_replicaset_is_read():
+    noted = {"deployment.kubernetes.io/desired-replicas": "5"}
+    raw = {
+        "metadata": {"name": "d-1", "generation": 2, "annotations": noted},
+        "spec": {"replicas": 3},
+        "status": {"observedGeneration": 2, "replicas": 2, "readyReplicas": 2, "availableReplicas": 1},
+    }
+    assert replica_set_view(raw) == ReplicaSetView(True, 3, 2, 1, 5)
+    raw["metadata"] = {"name": "d-1", "generation": 3}
+    assert replica_set_view(raw) == ReplicaSetView(False, 3, 2, 1, None)
 
 
 def test_a_failure_that_is_over_is_not_read():
