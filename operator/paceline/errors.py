@@ -24,6 +24,8 @@ class PacelineError(Exception):
 
     #: True: trying again without a change of the world may help, so the queue backs off and retries.
     retry: ClassVar[bool] = True
+    #: Without a retry: look again after this many seconds; None: at each resync.
+    look_seconds: ClassVar[float | None] = None
     #: True: the failure is shown on the object as a condition and an Event.
     visible: ClassVar[bool] = True
     #: Level of the log line, a name of the logging module.
@@ -37,6 +39,12 @@ class Stalled(PacelineError):  # noqa: N818 - a state of the world, not an accid
     """Only a change by a person (spec, configuration, permission) helps; looked at again at each resync."""
 
     retry = False
+
+
+class Lacking(Stalled):
+    """The cluster lacks something of which nobody tells us when it comes (a node, a quota); looked at often."""
+
+    look_seconds = 15.0
 
 
 class Waiting(PacelineError):  # noqa: N818 - a state of the world, not an accident

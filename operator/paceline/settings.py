@@ -141,11 +141,16 @@ class Server(_Section):
 
 
 class OperatorSettings(_Section):
-    """The whole configuration file."""
+    """The whole configuration file.
+
+    Attributes:
+        read_nodes: The operator may list nodes, and counts them before it makes pods.
+    """
 
     watch: Watch
     leader_election: LeaderElection = LeaderElection()
     resync_seconds: Seconds = 60
+    read_nodes: bool = False
     probe: Probe = Probe()
     images: Images = Images()
     fetch: Fetch = Fetch()

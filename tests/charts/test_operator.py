@@ -49,6 +49,11 @@ def test_the_simulated_engine_comes_with_the_operators_image():
     assert settings(rendered("images.engineSim=example.com/sim:1")).images.engine_sim == "example.com/sim:1"
 
 
+def test_nodes_are_counted_where_their_right_is_granted():
+    assert settings(case("cluster")).read_nodes
+    assert not settings(case("default")).read_nodes
+
+
 def test_cluster_mode_watches_everything_and_names_no_namespace():
     config = settings(case("cluster"))
     assert config.watch.mode == "Cluster"

@@ -27,7 +27,11 @@ NAMED_SECONDS = 30
 HEALED_SECONDS = 90
 IMAGE = "localhost/paceline:dev"
 RUN = secrets.token_hex(3)
-PLAIN, QUOTA, LIMITED = (f"t-bad-{name}-{RUN}" for name in ("input", "quota", "limited"))
+NAMESPACES = PLAIN, QUOTA, USED, SMALL, LIMITED = tuple(
+    f"t-bad-{name}-{RUN}" for name in ("input", "quota", "used", "small", "limited")
+)
+#: By namespace, what its quota has to be too little, and what it has afterwards.
+QUOTAS = {QUOTA: ("count/services", "0", "9"), USED: ("count/pods", "1", "9"), SMALL: ("requests.cpu", "9m", "1")}
 QUICK = ["--load-seconds=0"]
 GPU = {**SIM, "name": "gpu", "acceleratorResource": "nvidia.com/gpu"}
 LATER = {**SIM, "name": "later"}
@@ -80,13 +84,20 @@ def limit_range():
     }
 
 
-def quota(pods):
+def quota(namespace, *, enough):
+    name, little, much = QUOTAS[namespace]
     return {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
-        "metadata": {"name": "few", "namespace": QUOTA},
-        "spec": {"hard": {"count/pods": str(pods), "count/services": str(pods)}},
+        "metadata": {"name": "few", "namespace": namespace},
+        "spec": {"hard": {name: much if enough else little}},
     }
+
+
+def bystander():
+    """A pod that uses up a quota."""
+    spec = {"containers": [{"name": "none", "image": "localhost/paceline-pause:1"}]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "bystander", "namespace": USED}, "spec": spec}
 
 
 def stranger(name):
@@ -150,7 +161,8 @@ CASES = {
         "NoCapacity", sim(hardware={"profile": "huge"}), ("cpu",), cure={"hardware": {"profile": "odd"}}
     ),
     "quota-for-services": Case("QuotaExceeded", sim(), ("exceeded quota", "count/services"), "Accepted", None, QUOTA),
-    "quota-for-pods": Case("QuotaExceeded", sim(), ("exceeded quota", "count/pods"), "Available", None, QUOTA),
+    "quota-used-up": Case("QuotaExceeded", sim(), ("exceeded quota", "count/pods"), "Available", None, USED),
+    "quota-too-small": Case("QuotaTooSmall", sim(), ('"few" allows no replica', "0.01"), "Fits", None, SMALL),
     "limits-of-the-namespace": Case("PodRefused", sim(), ("memory",), "Available", None, LIMITED),
     "a-strangers-deployment": Case("ChildConflict", sim(), ("Deployment", "not ours", "Delete or rename"), "Accepted"),
 }
@@ -178,7 +190,7 @@ class World:
     def look(self):
         return {
             each["metadata"]["name"]: each
-            for namespace in (PLAIN, QUOTA, LIMITED)
+            for namespace in NAMESPACES
             for each in self.objects.all(MODELDEPLOYMENTS, namespace)
         }
 
@@ -214,22 +226,24 @@ class World:
 def places(cluster, paceline_image):
     assert paceline_image == IMAGE
     cluster.install_kinds()
-    for namespace in (PLAIN, QUOTA, LIMITED):
+    for namespace in NAMESPACES:
         cluster.kubectl("create", "namespace", namespace)
     yield cluster
-    for namespace in (PLAIN, QUOTA, LIMITED):
+    for namespace in NAMESPACES:
         cluster.kubectl("delete", "namespace", namespace, "--wait=false")
 
 
 @pytest.fixture(scope="module")
 def world(places, tmp_path_factory):
     """Every case, made and named."""
-    settings = configuration(PLAIN, QUOTA, LIMITED, profiles=[NOWHERE, SIM, GPU, HUGE, ODD])
+    settings = configuration(*NAMESPACES, profiles=[NOWHERE, SIM, GPU, HUGE, ODD])
     folder = tmp_path_factory.mktemp("operator")
     with objects_of(places.kubeconfig) as objects, operating(folder, settings, places.kubeconfig) as operator:
         world = World(objects, operator, settings)
         wait_until(operator.leads, 20, "the operator leads")
-        objects.apply(quota(0))
+        objects.apply(bystander())
+        for namespace in QUOTAS:
+            objects.apply(quota(namespace, enough=False))
         objects.apply(limit_range())
         objects.apply(stranger("a-strangers-deployment"))
         objects.apply(modeldeployment("takes-all-gpus", PLAIN, **sim(hardware={"profile": "gpu", "count": 8})))
@@ -250,7 +264,8 @@ def cured(named):
     """Every cause taken away at once."""
     objects = named.objects
     named.profiles(NOWHERE, SIM, GPU, HUGE, ODD, LATER)
-    objects.apply(quota(9))
+    for namespace in QUOTAS:
+        objects.apply(quota(namespace, enough=True))
     objects.delete(LIMITS, LIMITED, "small")
     objects.delete(DEPLOYMENTS, PLAIN, child_name(PLAIN, "a-strangers-deployment"))
     objects.delete(MODELDEPLOYMENTS, PLAIN, "takes-all-gpus")

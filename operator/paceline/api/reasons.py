@@ -194,13 +194,34 @@ SIZE_UNKNOWN = Reason(
     "A number is missing to say whether the model fits: of the model, or of the profile. It is tried.",
     "Set spec.model.parameterCount, or memoryGiB of the profile.",
 )
-DOES_NOT_FIT = Reason(
+
+
+def _unfitting(name: str, meaning: str, remedy: str) -> Reason:
+    """A reason for which a model gets no pod."""
+    shows: tuple[tuple[ConditionType, Status], ...] = ((FITS, "False"), (READY, "False"), (PROGRESSING, "False"))
+    return Reason(name, shows, meaning, remedy, "Warning")
+
+
+DOES_NOT_FIT = _unfitting(
     "DoesNotFit",
-    ((FITS, "False"), (READY, "False"), (PROGRESSING, "False")),
     "The model needs more memory than the accelerators of a replica have. No pod is made for it.",
     "Do what the message says: another profile, more accelerators, a shorter context, or a smaller model.",
-    "Warning",
 )
+NO_FITTING_NODE = _unfitting(
+    "NoFittingNode",
+    "No node of the cluster could take one replica, even if nothing else ran there, and on a profile of capacity Fixed "
+    "none comes by itself. No pod is made for it. Counted where the operator may see nodes, for revisions not yet "
+    "applied.",
+    "Add such a node, lower spec.hardware.count, or choose another profile; it is looked at every 15 seconds.",
+)
+QUOTA_TOO_SMALL = _unfitting(
+    "QuotaTooSmall",
+    "A ResourceQuota of the namespace allows less than one replica needs, even if nothing else uses it. No pod is made "
+    "for it. Counted for revisions not yet applied.",
+    "Raise the quota, lower spec.hardware.count, or choose another profile; it is looked at every 15 seconds.",
+)
+#: Why a model gets no pod.
+UNFITTING = (DOES_NOT_FIT, NO_FITTING_NODE, QUOTA_TOO_SMALL)
 
 ROLLOUT_IN_PROGRESS = Reason(
     "RolloutInProgress",

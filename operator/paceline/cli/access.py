@@ -53,6 +53,7 @@ RULES: tuple[Rule, ...] = (
     Rule("Whether a change may go on in the middle of a rollout.", "apps", ("replicasets",), ("list",)),
     Rule("Why a pod does not start.", "", ("pods",), READ),
     Rule("Which pods serve.", "discovery.k8s.io", ("endpointslices",), READ),
+    Rule("What a new model's pods may use; listed before they are made.", "", ("resourcequotas",), ("list",)),
     Rule("What happened, told once.", "", ("events",), ("create",)),
 )
 

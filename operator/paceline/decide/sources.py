@@ -62,9 +62,9 @@ def said_before(md: ModelDeployment, problem: PacelineError | None) -> PacelineE
     ready = find(md.conditions, READY)
     if not isinstance(problem, Pending) or ready is None or ready.observed_generation != md.generation:
         return problem
-    if ready.reason not in {reason.name for reason in (*reasons.UNFETCHED, reasons.DOES_NOT_FIT)}:
+    if ready.reason not in {reason.name for reason in (*reasons.UNFETCHED, *reasons.UNFITTING)}:
         return problem
-    kind = FITS if ready.reason == reasons.DOES_NOT_FIT.name else MODEL_RESOLVED
+    kind = FITS if ready.reason in {reason.name for reason in reasons.UNFITTING} else MODEL_RESOLVED
     said = find(md.conditions, kind)
     return Stalled(said.reason, said.message) if said and said.reason == ready.reason else problem
 

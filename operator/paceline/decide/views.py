@@ -1,15 +1,15 @@
-"""Raw Deployments, ReplicaSets and pods, read into the views of `decide.observation`.
-
-Missing parts read as nothing happened yet.
-"""
+"""Raw objects, read into the views of the decisions. Missing parts read as nothing happened yet."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
+from paceline.api import quantity
 from paceline.api.conditions import parse_stamp
 from paceline.api.names import FETCH_ROLE, LABEL_REVISION, LABEL_SOURCES
+from paceline.decide.capacity import Amounts, NodeView, QuotaView, Taint
 from paceline.decide.observation import DeploymentView, FetchView, PodView, ReplicaSetView
 
 Raw = Mapping[str, Any]
@@ -110,6 +110,40 @@ def fetch_view(obj: Raw) -> FetchView:
         report=str(ended.get("message") or ""),
         trouble=next(filter(None, words), ""),
     )
+
+
+def node_view(obj: Raw) -> NodeView:
+    """Read a node of the API server."""
+    taints = (obj.get("spec") or {}).get("taints") or ()
+    return NodeView(
+        labels=obj["metadata"].get("labels") or {},
+        taints=tuple(
+            Taint(taint["key"], taint.get("value") or "", taint["effect"])
+            for taint in taints
+            if taint["effect"] != "PreferNoSchedule"
+        ),
+        allocatable=_amounts((obj.get("status") or {}).get("allocatable")),
+    )
+
+
+def quota_view(obj: Raw) -> QuotaView | None:
+    """Read a ResourceQuota of the API server; None for one that counts only some pods (it has scopes)."""
+    spec = obj.get("spec") or {}
+    if spec.get("scopes") or spec.get("scopeSelector"):
+        return None
+    return QuotaView(obj["metadata"]["name"], _amounts(spec.get("hard")))
+
+
+def _amounts(given: Mapping[str, str] | None) -> Amounts:
+    return {name: _amount(text) for name, text in (given or {}).items()}
+
+
+def _amount(text: str) -> Decimal:
+    """Quantities that we cannot read are larger than any that we write."""
+    try:
+        return quantity.parse(text)
+    except ValueError:
+        return Decimal("Infinity")
 
 
 def _count(block: Raw, name: str) -> int:

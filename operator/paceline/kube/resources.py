@@ -61,6 +61,8 @@ PODS = Resource("", "v1", "pods", "Pod")
 ENDPOINTSLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 EVENTS = Resource("", "v1", "events", "Event")
+NODES = Resource("", "v1", "nodes", "Node")
+RESOURCEQUOTAS = Resource("", "v1", "resourcequotas", "ResourceQuota")
 
 #: What the operator applies. Order matters: a pod cannot start before its ServiceAccount is there, and no template is
 #: applied before it is kept.

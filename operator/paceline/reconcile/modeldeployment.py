@@ -19,6 +19,7 @@ from paceline.kube.apply import Applier
 from paceline.kube.cache import Cache, Child, Owner
 from paceline.kube.client import APPLY, METADATA, Api
 from paceline.kube.events import Events, Happening
+from paceline.kube.places import Places
 from paceline.kube.resources import (
     BY_KIND,
     CONTROLLERREVISIONS,
@@ -51,6 +52,7 @@ class ModelDeployments:
         self._visits = visits
         self._settings = settings
         self._applier = Applier(api, cache)
+        self._places = Places(api, lambda: settings().read_nodes)
 
     async def reconcile(self, key: Key) -> Outcome:
         """Bring the children of one ModelDeployment and its status to what they should be.
@@ -64,7 +66,7 @@ class ModelDeployments:
             return Outcome("gone")
         previous = owner.body.get("status") or {}
         try:
-            wanted = want(owner.body, self._settings(), await self._known(key, owner.uid))
+            wanted = await self._want(key, owner)
         except Stalled as error:
             return await self._refuse(key, owner, previous, error)
         if previous and self._lacks(key, owner.uid, wanted) and not await self._lives(key, owner):
@@ -84,6 +86,14 @@ class ModelDeployments:
         status = summarise(wanted.md, wanted.plan, observation, assessment, previous, at, wanted.choice, wanted.way)
         await self._say(key, owner, previous, status)
         return self._outcome(problem, assessment, wanted.again_after)
+
+    async def _want(self, key: Key, owner: Owner) -> Wanted:
+        """What the spec comes to, nodes and quotas asked only while pods of it are still to come."""
+        found = await self._known(key, owner.uid)
+        wanted = want(owner.body, self._settings(), found)
+        if not wanted.awaits_pods(found):
+            return wanted
+        return wanted.placed(found, await self._places.look(key.namespace))
 
     async def _refuse(self, key: Key, owner: Owner, previous: JsonObject, problem: Stalled) -> Outcome:
         """Say of an object that cannot even be read what is wrong with it. Its children stay as they are."""
@@ -281,4 +291,5 @@ class ModelDeployments:
             return Outcome(again_after=again_after or assessment.requeue_seconds)
         if problem.retry:
             return Outcome(problem.reason, failed=True)
-        return Outcome(problem.reason, again_after=again_after or float(self._settings().resync_seconds))
+        resync = float(self._settings().resync_seconds)
+        return Outcome(problem.reason, again_after=min(resync, again_after or problem.look_seconds or resync))

@@ -8,6 +8,7 @@ from paceline.api.modeldeployment import ModelDeployment
 from paceline.api.profile import find_profile
 from paceline.api.reasons import DOES_NOT_FIT
 from paceline.api.revision import Revision
+from paceline.decide.capacity import Capacity, place
 from paceline.decide.fit import Fit, fit
 from paceline.decide.observation import Children
 from paceline.decide.revisions import Choice, choose
@@ -16,7 +17,7 @@ from paceline.decide.sources import Lookup, described, look_up, said_before
 from paceline.decide.step import step
 from paceline.engines import EngineImages, EnginePlan, plan
 from paceline.engines.files import FetchSetup, pin
-from paceline.errors import PacelineError, Stalled
+from paceline.errors import Lacking, PacelineError, Stalled
 from paceline.kube.resources import DEPLOYMENTS, JsonObject
 from paceline.render import asked, children, lookup, midway, recreate, revision, rolling, service_account
 from paceline.settings import OperatorSettings
@@ -46,6 +47,32 @@ class Wanted:
     model: str = ""
     fit: Fit | None = None
     again_after: float | None = None
+
+    def awaits_pods(self, found: Children) -> bool:
+        """Whether some of its pods are still to come, so that nodes and quotas matter."""
+        there = found.deployment.available if self._applied(found) and found.deployment else 0
+        return self.choice is not None and there < self.md.spec.replicas
+
+    def placed(self, found: Children, capacity: Capacity) -> Wanted:
+        """The same, where nodes and quotas have a place for it.
+
+        A revision that is applied is never refused by these: a node that is gone for a while must take nothing from
+        what serves, and its pods tell of what they lack by themselves.
+        """
+        if self.plan is None or self.choice is None or self.fit is None:
+            return self
+        pod = self.choice.revision.data["template"]["spec"]
+        found_place = place(pod, self.md.spec.replicas, capacity, fixed=self.plan.capacity == "Fixed")
+        fits = replace(self.fit, message=" ".join(filter(None, (self.fit.message, found_place.words))))
+        obstacle = found_place.obstacle
+        if obstacle is None or self._applied(found):
+            return replace(self, fit=fits)
+        problem = Lacking(obstacle.name, f"{found_place.words} {obstacle.remedy}")
+        return replace(_as_before(self.md, self.plan, found), problem=problem, model=self.model, fit=fits)
+
+    def _applied(self, found: Children) -> bool:
+        label = self.choice.revision.label if self.choice else ""
+        return found.deployment is not None and found.deployment.revision == label
 
 
 def want(body: JsonObject, settings: OperatorSettings, found: Children) -> Wanted:
