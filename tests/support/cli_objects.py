@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from paceline.cli.chain import Link, View, chain, weakest
+
 NAMESPACE = "models"
 CREATED = "2026-11-24T03:00:00Z"
 #: 100 s after CREATED, in seconds since the epoch.
@@ -129,3 +131,15 @@ def warning(about: str, message: str, at: str = CREATED) -> Object:
         "message": message,
         "lastTimestamp": at,
     }
+
+
+def link(view: View, name: str) -> Link:
+    """One link of its chain."""
+    return next(each for each in chain(view) if each.name == name)
+
+
+def first(view: View) -> Link:
+    """The first link that does not hold."""
+    found = weakest(chain(view))
+    assert found is not None, "every link holds"
+    return found

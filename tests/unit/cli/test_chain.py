@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from paceline.cli.chain import Link, State, View, chain, weakest
+from paceline.cli.chain import State, View, chain, weakest
 from tests.support.cli_objects import (
     NOW,
     cond,
     deployment,
     ended,
     endpoints,
+    first,
+    link,
     model,
     pod,
     replicaset,
@@ -38,16 +40,6 @@ def serving(**changes: Any) -> View:
         operators=1,
     )
     return replace(whole, **changes)
-
-
-def link(view: View, name: str) -> Link:
-    return next(each for each in chain(view) if each.name == name)
-
-
-def first(view: View) -> Link:
-    found = weakest(chain(view))
-    assert found is not None, "every link holds"
-    return found
 
 
 def starting(**status: Any) -> dict[str, Any]:

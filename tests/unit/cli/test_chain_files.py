@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from paceline.cli.chain import Link, State, View, chain, weakest
+from paceline.cli.chain import Link, State, View, chain
 from tests.support.cli_objects import (
     NOW,
     cond,
@@ -16,8 +16,10 @@ from tests.support.cli_objects import (
     ended,
     endpoints,
     fetcher,
+    first,
     init,
     job,
+    link,
     model,
     pod,
     replicaset,
@@ -50,16 +52,6 @@ def bringing(one: dict[str, Any], **changes: Any) -> View:
     asked = model(conditions=[ACCEPTED, RESOLVED, FITS])
     whole = View(asked, NOW, deployment(), [replicaset()], [one], service=service(), slices=[endpoints(ready=False)])
     return replace(whole, **changes)
-
-
-def link(view: View, name: str) -> Link:
-    return next(each for each in chain(view) if each.name == name)
-
-
-def first(view: View) -> Link:
-    found = weakest(chain(view))
-    assert found is not None, "every link holds"
-    return found
 
 
 def report(reason: str, message: str) -> str:
