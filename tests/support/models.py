@@ -98,7 +98,7 @@ def files(md: ModelDeployment, **fields: Any) -> Files | None:
 
 def choice(md: ModelDeployment | None = None) -> Choice:
     """That revision, in force."""
-    return Choice(revision(md), "", (), ())
+    return Choice(revision(md), "", ())
 
 
 def taken(md: ModelDeployment | None = None) -> Way:

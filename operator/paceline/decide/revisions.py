@@ -20,13 +20,11 @@ class Choice:
     Attributes:
         revision: In force; its number is higher than those of all others.
         drift: What would change in its pods if it were rendered now; "" nothing.
-        kept: Names of other revisions that stay.
         obsolete: Names of revisions to forget.
     """
 
     revision: Revision
     drift: str
-    kept: tuple[str, ...]
     obsolete: tuple[str, ...]
 
 
@@ -50,8 +48,7 @@ def choose(
     drift = "" if chosen.label == rendered.label else _difference(chosen, rendered)
     others = sorted((one for one in stored if one.name != chosen.name), key=lambda one: -one.number)
     idle = [one.name for one in others if one.label not in in_use]
-    obsolete = tuple(idle[limit:])
-    return Choice(chosen, drift, tuple(one.name for one in others if one.name not in obsolete), obsolete)
+    return Choice(chosen, drift, tuple(idle[limit:]))
 
 
 def _difference(before: Revision, after: Revision) -> str:

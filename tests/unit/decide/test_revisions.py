@@ -26,7 +26,7 @@ def picked(rendered, *stored, follow=False, limit=5, in_use=()):
 
 def test_the_first_revision_is_number_one():
     found = picked(models.revision(number=0))
-    assert (found.revision.number, found.drift, found.kept, found.obsolete) == (1, "", (), ())
+    assert (found.revision.number, found.drift, found.obsolete) == (1, "", ())
 
 
 def test_what_is_in_force_stays_as_it_is():
@@ -37,14 +37,14 @@ def test_what_is_in_force_stays_as_it_is():
 def test_a_changed_spec_is_a_new_revision_and_the_old_one_is_kept():
     old = models.revision(number=4)
     found = picked(models.revision(SEEDED, number=0), old)
-    assert (found.revision.number, found.kept) == (5, (old.name,))
+    assert (found.revision.number, found.obsolete) == (5, ())
 
 
 def test_a_spec_that_comes_back_gets_its_revision_back_with_the_highest_number():
     first, second = models.revision(number=1), models.revision(SEEDED, number=2)
     found = picked(models.revision(number=0), first, second)
     assert found.revision == replace(first, number=3)
-    assert found.kept == (second.name,)
+    assert found.obsolete == ()
 
 
 def test_another_rendering_of_the_same_spec_is_only_said():
@@ -72,7 +72,6 @@ def test_of_the_former_revisions_the_latest_are_kept_and_those_with_pods():
     former = [models.revision(models.model({"engine": {"args": [f"--seed={n}"]}}), number=n) for n in range(1, 6)]
     found = picked(models.revision(number=0), *former, limit=1, in_use={former[0].label})
     assert found.obsolete == (former[3].name, former[2].name, former[1].name)
-    assert found.kept == (former[4].name, former[0].name)
 
 
 def test_a_field_that_a_release_adds_changes_no_intent():

@@ -203,7 +203,7 @@ def test_the_cost_is_that_of_the_replicas_that_exist():
 
 def test_the_revision_that_serves_is_the_stable_one_until_the_new_one_is_rolled_out():
     old, new = models.revision(), models.revision(models.model({"engine": {"args": ["--seed=2"]}}), number=2)
-    choice = Choice(new, "", (old.name,), ())
+    choice = Choice(new, "", ())
     md, plan = models.model(), models.plan()
     rolling = seen(
         pod("a", revision=old.label),
