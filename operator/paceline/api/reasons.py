@@ -198,7 +198,8 @@ SIZE_UNKNOWN = Reason(
 
 def _unfitting(name: str, meaning: str, remedy: str) -> Reason:
     """A reason for which a model gets no pod."""
-    shows: tuple[tuple[ConditionType, Status], ...] = ((FITS, "False"), (READY, "False"), (PROGRESSING, "False"))
+    shows: tuple[tuple[ConditionType, Status], ...]
+    shows = ((FITS, "False"), (READY, "False"), (PROGRESSING, "False"), (AVAILABLE, "False"))
     return Reason(name, shows, meaning, remedy, "Warning")
 
 

@@ -89,7 +89,7 @@ def assess(
     """
     path = plan.probes.readiness.path if plan else "its readiness path"
     expected = Expectation(path, md.spec.lifecycle.startup_seconds)
-    available = _availability(md, observation, expected, now)
+    available = _availability(md, observation, expected, now, problem)
     progressing = _progress(md, observation, expected, problem)
     verdicts = {
         READY: _readiness(md, observation, expected, available, progressing, problem),
@@ -168,11 +168,13 @@ def _fitting(seen: Observation) -> _Verdict:
     return _Verdict.of(seen.fit.status, reason, seen.fit.message)
 
 
-def _availability(md: ModelDeployment, seen: Observation, expected: Expectation, now: datetime) -> _Verdict:
+def _availability(
+    md: ModelDeployment, seen: Observation, expected: Expectation, now: datetime, problem: PacelineError | None
+) -> _Verdict:
     if md.spec.replicas == 0:
         return _Verdict.of("True", reasons.SCALED_TO_ZERO, "spec.replicas is 0: no engine runs, and none should.")
     if seen.deployment is None:
-        return _unseen("whether the model answers")
+        return _stopped(AVAILABLE, problem) or _unseen("whether the model answers")
     live = _live(seen)
     serving = [pod for pod in live if pod.ready]
     trouble = worst(live, seen.deployment, expected)

@@ -363,6 +363,16 @@ class TestModels:
         assert found["Progressing"] == ("False", "DoesNotFit")
         assert "70.0 GiB" in made.condition("Fits").message
 
+    @pytest.mark.parametrize("reason", ["SourceNotFound", "DoesNotFit", "NoFittingNode", "QuotaTooSmall"])
+    def test_a_model_that_never_was_served_is_not_available_for_the_reason_that_keeps_it_from_pods(self, reason):
+        found, made = look(Observation(), problem=Stalled(reason, "It is so."))
+        assert found["Available"] == found["Ready"] == ("False", reason)
+        assert made.condition("Available").message == "It is so."
+
+    def test_while_a_model_is_looked_up_for_the_first_time_nothing_is_known_of_its_answers(self):
+        found, _ = look(Observation(), problem=Pending("Resolving", "Pod x looks up the model's source."))
+        assert found["Available"] == ("Unknown", "NotYetObserved")
+
     def test_a_size_that_is_not_known_is_tried(self):
         found, _ = look(seen(pod(), fit=Fit("Unknown", "The profile does not say.")))
         assert found["Fits"] == ("Unknown", "SizeUnknown")
