@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Self
 
 from paceline.api.digest import digest, short
@@ -121,9 +122,8 @@ class Revision:
 
     @property
     def data(self) -> dict[str, Any]:
-        """spec, template and effective, parsed."""
-        parsed: dict[str, Any] = json.loads(self.text)
-        return parsed
+        """spec, template and effective, parsed; shared, so not to be changed."""
+        return _parsed(self.text)
 
     @property
     def found(self) -> dict[str, Resolved]:
@@ -140,6 +140,13 @@ class Revision:
         commits = {name: one["commit"] for name, one in data.get("sources", {}).get("found", {}).items()}
         adapters = data["spec"].get("adapters", [])
         return digest([model, adapters, commits, *(effective[name] for name in ("type", "image", "command", "args"))])
+
+
+@lru_cache(maxsize=32)
+def _parsed(text: bytes) -> dict[str, Any]:
+    """One look reads its revision four times; 32 are more than are looked at together (16 workers)."""
+    parsed: dict[str, Any] = json.loads(text)
+    return parsed
 
 
 def unlabelled(template: Mapping[str, Any]) -> dict[str, Any]:

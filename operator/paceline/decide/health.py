@@ -90,9 +90,10 @@ def assess(
     path = plan.probes.readiness.path if plan else "its readiness path"
     expected = Expectation(path, md.spec.lifecycle.startup_seconds)
     available = _availability(md, observation, expected, now, problem)
-    progressing = _progress(md, observation, expected, problem)
+    settled = observation.deployment is not None and _settled(md, observation, observation.deployment)
+    progressing = _progress(md, observation, expected, problem, settled=settled)
     verdicts = {
-        READY: _readiness(md, observation, expected, available, progressing, problem),
+        READY: _readiness(md, observation, expected, available, progressing, problem, settled=settled),
         AVAILABLE: available,
         ACCEPTED: _stopped(ACCEPTED, problem)
         or _Verdict.of("True", reasons.ACCEPTED_AS_WRITTEN, "The spec is understood and applied."),
@@ -107,7 +108,7 @@ def assess(
     return Assessment(
         conditions,
         PROBE_SECONDS if available.reason == reasons.PROBE_PENDING.name else None,
-        settled=observation.deployment is not None and _settled(md, observation, observation.deployment),
+        settled=settled,
     )
 
 
@@ -238,13 +239,15 @@ def _settled(md: ModelDeployment, seen: Observation, deployment: DeploymentView)
     )
 
 
-def _progress(md: ModelDeployment, seen: Observation, expected: Expectation, problem: PacelineError | None) -> _Verdict:
+def _progress(
+    md: ModelDeployment, seen: Observation, expected: Expectation, problem: PacelineError | None, *, settled: bool
+) -> _Verdict:
     if stopped := _stopped(PROGRESSING, problem):
         return stopped
     deployment = seen.deployment
     if deployment is None:
         return _unseen("how far the rollout is")
-    if _settled(md, seen, deployment):
+    if settled:
         return _rolled_out(md, seen, deployment, expected)
     if deployment.progress_reason == "ProgressDeadlineExceeded" and deployment.noticed:
         seconds = md.spec.rollout.progress_deadline_seconds
@@ -279,6 +282,8 @@ def _readiness(
     available: _Verdict,
     progressing: _Verdict,
     problem: PacelineError | None,
+    *,
+    settled: bool,
 ) -> _Verdict:
     if problem:
         serving = available.status == "True" and md.spec.replicas > 0
@@ -288,7 +293,7 @@ def _readiness(
         return available
     if seen.deployment is None:
         return _Verdict.of("False", reasons.ROLLOUT_IN_PROGRESS, "The children are being created.")
-    if _settled(md, seen, seen.deployment):
+    if settled:
         return available
     new = [pod for pod in _live(seen) if pod.revision == (seen.revision or seen.deployment.revision)]
     trouble = worst(new, seen.deployment, expected)
