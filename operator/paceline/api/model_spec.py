@@ -28,6 +28,10 @@ OBJECT_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 
 _FILES = "self.uri.matches('^(hf|s3|https?|pvc)://')"
 _FETCHED = "self.uri.matches('^(hf|s3|https?)://')"
+_STRAIGHT = cel(
+    "!self.matches('/[.][.]?(/|$)')",
+    message="may not contain . or .. as a part of its path; write the path that they lead to",
+)
 
 Uri = Annotated[str, Field(min_length=1, max_length=512)]
 Revision = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")]
@@ -132,10 +136,7 @@ class ModelSource(Model):
                     "pvc://<claim>/<folder>, image://<image reference> or sim://<calibration>; oci and gs come in a "
                     "later release",
                 ),
-                cel(
-                    "!self.contains('/../') && !self.contains('/./') && !self.endsWith('/..') && !self.endsWith('/.')",
-                    message="may not contain . or .. as a part of its path; write the path that they lead to",
-                ),
+                _STRAIGHT,
             ),
         ),
     ]
@@ -235,11 +236,11 @@ class Adapter(Model):
             description="uri is where the adapter comes from: hf, s3, https or pvc, as in model.uri.",
             json_schema_extra=rules(
                 cel(
-                    f"self.matches('^({FILES_PATTERN})$') && !self.contains('/../') && !self.contains('/./') && "
-                    "!self.endsWith('/..') && !self.endsWith('/.')",
+                    f"self.matches('^({FILES_PATTERN})$')",
                     message="must be hf://<organisation>/<name>, s3://<bucket>/<folder>, https://<host>/<folder> or "
-                    "pvc://<claim>/<folder>, without . and .. in the path",
-                )
+                    "pvc://<claim>/<folder>",
+                ),
+                _STRAIGHT,
             ),
         ),
     ]
