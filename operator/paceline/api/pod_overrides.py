@@ -14,7 +14,11 @@ from paceline.api.base import Model, cel, rules
 _ATOMIC: dict[str, JsonValue] = {"x-kubernetes-list-type": "atomic"}
 Quantity = Annotated[
     str,
-    Field(max_length=64, pattern=quantity.PATTERN, json_schema_extra={"x-kubernetes-int-or-string": True}),
+    Field(
+        max_length=64,
+        pattern=quantity.PATTERN,
+        json_schema_extra={"minimum": 0, "x-kubernetes-int-or-string": True},  # of an integer; the pattern is of a text
+    ),
     BeforeValidator(lambda value: str(value) if isinstance(value, int) and not isinstance(value, bool) else value),
     AfterValidator(quantity.canonical),
 ]
