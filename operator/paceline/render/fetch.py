@@ -205,7 +205,8 @@ def _job(
         "containers": [container],
         "volumes": [{"name": "tmp", "emptyDir": {}}, *volumes],
     }
-    # Permission, no wish: it needs no accelerator, but all nodes may be tainted.
+    # Tolerations are permission: all nodes may be tainted. The nodeSelector is left out, as it would put a pod that
+    # needs no accelerator on the nodes that have one; where a volume is bound to some nodes, the scheduler knows it.
     if tolerations := (*profile.tolerations, *md.spec.template.tolerations):
         pod["tolerations"] = [each.model_dump(by_alias=True, exclude_none=True) for each in tolerations]
     if md.spec.template.image_pull_secrets:
