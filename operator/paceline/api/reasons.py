@@ -145,8 +145,9 @@ DISK_FULL = _unresolved(
 )
 REFERENCE_MISSING = _unresolved(
     "ReferenceMissing",
-    "A Secret or ConfigMap that the model names, or the key in it, is not there. It is looked for again.",
-    "Create it, or correct spec.model.secretRef or spec.model.chatTemplateRef.",
+    "A Secret, ConfigMap or PersistentVolumeClaim that the model names, or the key in it, is not there. It is looked "
+    "for again.",
+    "Create it, or correct what names it: spec.model.secretRef, chatTemplateRef, cache.sharedVolume or uri.",
 )
 FOLDER_TAKEN = _unresolved(
     "FolderTaken",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -42,6 +43,9 @@ _RANK = (
     reasons.ENGINE_STARTING,
 )
 
+#: The scheduler's words for a claim that does not exist; one that is not bound is a matter of capacity.
+_CLAIM = re.compile(r'persistentvolumeclaim ("[^" ]+") not found')
+
 #: A kubelet's kill takes the grace period of the probe (10 s) and, on a busy node, some time before and after.
 _KILL_SECONDS = 60
 
@@ -81,6 +85,9 @@ def diagnose(pod: PodView, expected: Expectation) -> Trouble | None:
 def _unschedulable(pod: PodView, _: Expectation) -> Trouble | None:
     if not pod.unschedulable:
         return None
+    if claim := _CLAIM.search(pod.unschedulable):
+        words = f"Pod {pod.name} finds no node, because PersistentVolumeClaim {claim[1]} is not in its namespace."
+        return Trouble(reasons.REFERENCE_MISSING, words)
     return Trouble(reasons.NO_CAPACITY, f"Pod {pod.name} finds no node: {_quote(pod.unschedulable)}")
 
 

@@ -373,6 +373,17 @@ class TestModels:
         found, _ = look(Observation(), problem=Pending("Resolving", "Pod x looks up the model's source."))
         assert found["Available"] == ("Unknown", "NotYetObserved")
 
+    def test_a_claim_that_is_not_there_is_named_and_no_accelerator_is_asked_for(self):
+        words = '0/3 nodes are available: persistentvolumeclaim "models" not found. preemption: not helpful.'
+        found, made = look(seen(starting(unschedulable=words)))
+        assert found["Available"] == ("False", "ReferenceMissing")
+        assert (
+            'PersistentVolumeClaim "models" is not in its namespace. Create it' in made.condition("Available").message
+        )
+        unbound = '0/3 nodes: persistentvolumeclaim "models" bound to non-existent persistentvolume "a".'
+        found, _ = look(seen(starting(unschedulable=unbound)))
+        assert found["Available"] == ("False", "NoCapacity")
+
     def test_a_size_that_is_not_known_is_tried(self):
         found, _ = look(seen(pod(), fit=Fit("Unknown", "The profile does not say.")))
         assert found["Fits"] == ("Unknown", "SizeUnknown")
