@@ -29,6 +29,9 @@ def engine_sim(
     ] = 1.0,
     drain_seconds: Annotated[float, typer.Option(min=0, help="Time for running answers after SIGTERM.")] = 30.0,
     seed: Annotated[int, typer.Option(help="Seeds every choice that a request does not seed itself.")] = 1,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file with `api-key: KEY`, without which no request is answered.")
+    ] = None,
     truth_log: Annotated[Path | None, typer.Option(help="JSONL file to append one line per request to.")] = None,
     fault: Annotated[
         list[str] | None, typer.Option(metavar="NAME[=VALUE]", help="Scripted fault; may be repeated.")
@@ -38,7 +41,7 @@ def engine_sim(
     # As PID 1 a process without a handler ignores SIGTERM; until the server has its own, the end is at once.
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(SystemExit(0)))
     # Imported here, so that `paceline --help` does not pay for the server.
-    from paceline.enginesim import faults, server  # noqa: PLC0415
+    from paceline.enginesim import faults, guard, server  # noqa: PLC0415
     from paceline.enginesim.config import Config  # noqa: PLC0415
     from paceline.sim import calibration  # noqa: PLC0415
 
@@ -50,7 +53,11 @@ def engine_sim(
         wanted = faults.parse(fault or ())
     except faults.BadFaultError as error:
         fail(f"--fault: {error}.", "docs/reference/engine-sim.md lists the faults", ExitCode.USAGE)
-    config = Config(
+    try:
+        api_key = guard.read_key(config) if config else ""
+    except guard.BadConfigError as error:
+        fail(f"--config: {error}.", "write the key into the file as it says", ExitCode.USAGE)
+    settings = Config(
         calibration=found,
         served_name=served_name or found.name,
         host=host,
@@ -62,9 +69,10 @@ def engine_sim(
         seed=seed,
         truth_log=truth_log,
         faults=wanted,
+        api_key=api_key,
     )
     try:
-        code = asyncio.run(server.run(config, lambda bound: print(f"listening on {host}:{bound}", flush=True)))
+        code = asyncio.run(server.run(settings, lambda bound: print(f"listening on {host}:{bound}", flush=True)))
     except OSError as error:
         fail(
             f"--host {host} --port {port} or --truth-log {truth_log} cannot be used: {error}.",

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from paceline.enginesim import body, chat, completions, embeddings, models, rerank
 from paceline.enginesim.errors import ApiError
+from paceline.enginesim.guard import guard
 from paceline.enginesim.keys import BEGAN, REQUEST_ID, STREAMING
 from paceline.enginesim.service import SERVICE, Service, State
 
@@ -69,7 +70,7 @@ def _refusal(error: ApiError) -> web.Response:
 
 def build(service: Service) -> web.Application:
     """Return the application of one engine."""
-    app = web.Application(middlewares=[_errors], client_max_size=MAX_BODY)
+    app = web.Application(middlewares=[_errors, guard], client_max_size=MAX_BODY)
     app[SERVICE] = service
     app.on_response_prepare.append(_name)
     app.add_routes(

@@ -26,6 +26,7 @@ class Config:
         seed: Seeds every choice that a request does not seed itself.
         truth_log: JSONL file to append one line per finished request to; None: no log.
         faults: What goes wrong on purpose.
+        api_key: What requests must bring; "" answers anybody.
     """
 
     calibration: Calibration
@@ -39,3 +40,4 @@ class Config:
     seed: int = 1
     truth_log: Path | None = None
     faults: Faults = field(default_factory=Faults)
+    api_key: str = field(default="", repr=False)
