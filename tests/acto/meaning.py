@@ -29,10 +29,37 @@ PROFILES: dict[str, dict[str, Any]] = {
 PRIORITY_CLASS = "acto"
 #: Arguments of each engine that the operator gives from other fields.
 OWNED = {
-    "Simulator": ("--model", "--served-name", "--host", "--port", "--batching", "--max-batch-size", "--drain-seconds"),
-    "VLLM": ("--model", "--served-model-name", "--host", "--port", "--tensor-parallel-size", "--max-model-len"),
-    "SGLang": ("--model-path", "--served-model-name", "--host", "--port", "--tp-size", "--context-length"),
-    "LlamaCpp": ("--model", "--alias", "--host", "--port", "--ctx-size"),
+    "Simulator": (
+        "--model",
+        "--served-name",
+        "--host",
+        "--port",
+        "--batching",
+        "--max-batch-size",
+        "--drain-seconds",
+        "--config",
+    ),
+    "VLLM": (
+        "--model",
+        "--served-model-name",
+        "--host",
+        "--port",
+        "--tensor-parallel-size",
+        "--max-model-len",
+        "--api-key",
+        "--config",
+    ),
+    "SGLang": (
+        "--model-path",
+        "--served-model-name",
+        "--host",
+        "--port",
+        "--tp-size",
+        "--context-length",
+        "--api-key",
+        "--config",
+    ),
+    "LlamaCpp": ("--model", "--alias", "--host", "--port", "--ctx-size", "--api-key-file"),
     "Custom": (),
 }
 #: Schemes of models that are files.

@@ -28,7 +28,7 @@ REMEDY = re.compile(
 #: Reasons that pass by themselves.
 PASSING = frozenset({"NotYetObserved", "Resolving", "RolloutInProgress", "EngineStarting", "ProbePending"})
 #: Reasons that say that nothing is wrong.
-CONTENT = frozenset({"RolledOut", "Accepted", "Answering", "NotProbed", "ScaledToZero"})
+CONTENT = frozenset({"RolledOut", "Accepted", "Bypassable", "Answering", "NotProbed", "ScaledToZero"})
 #: With these words and status 500, server-side apply refuses a value of another type, and an unknown field.
 _OF_ANOTHER_TYPE = "failed to create typed patch object"
 #: Seconds until something wrong must be named.

@@ -1,4 +1,4 @@
-"""Names of children. Nothing is ever truncated: owners have at most 52 characters, so 9 more stay a DNS label."""
+"""Names of children. Nothing is ever truncated: owners have at most 52 characters, so 11 more stay a DNS label."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ STATUS_MANAGER = "paceline-modeldeployment-status"
 #: Selects every child of every ModelDeployment.
 CHILD_SELECTOR = f"app.kubernetes.io/managed-by=paceline,{LABEL_OWNER}"
 
+#: Ends the name of the Secret with the key that an engine asks for.
+ENGINE_KEY = "engine-key"
+
 #: All children that run and expose the engine share a name.
 ENGINE_ROLE = "engine"
 #: What looks up the model's sources before there is an engine.
@@ -28,6 +31,11 @@ def child_name(namespace: str, owner: str, role: str = ENGINE_ROLE) -> str:
     The digest covers namespace, owner and role, so children of "a" with role "b-c" and of "a-b" with role "c" differ.
     """
     return f"{owner}-{short([namespace, owner, role])}"
+
+
+def key_secret(owner: str) -> str:
+    """Name of the Secret with the key that an owner's engine asks for: what clients need to know has no digest."""
+    return f"{owner}-{ENGINE_KEY}"
 
 
 def selector_labels(owner: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Self
 
 from paceline.api.digest import digest, short
-from paceline.api.names import LABEL_REVISION
+from paceline.api.names import LABEL_REVISION, key_secret
 from paceline.api.resolved import Resolved
 from paceline.api.spec import Spec
 
@@ -33,9 +33,11 @@ INTENT = ("model", "hardware", "parallelism", "engine", "adapters", "lifecycle",
 def intent_of(spec: Spec) -> dict[str, Any]:
     """The part of a spec that pods are made from, without what equals a default.
 
-    Defaults are left out so that a release which adds a field does not make every spec a new intent.
+    Defaults are left out so that a release which adds a field does not make every spec a new intent. Of the kinds of
+    exposure only the one with a key is another pod.
     """
-    return spec.model_dump(mode="json", by_alias=True, include=set(INTENT), exclude_defaults=True)
+    wanted = {*INTENT, *(["exposure"] if spec.locked else [])}
+    return spec.model_dump(mode="json", by_alias=True, include=wanted, exclude_defaults=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class Revision:
         what could have come from here is read: name, label and content must agree, and nothing in it may take rights.
         """
         data, name = obj.get("data") or {}, obj["metadata"]["name"]
+        account = name.rpartition("-")[0]
         try:
             spec, template, effective = data["spec"], data["template"], data["effective"]
             label = template["metadata"]["labels"][LABEL_REVISION]
@@ -104,7 +107,7 @@ class Revision:
                 and label == short(unlabelled(template))
                 and isinstance(effective["port"], int)
                 and all(isinstance(effective[each], kind) for each, kind in _EFFECTIVE.items())
-                and harmless(template["spec"], name.rpartition("-")[0], mountable(spec))
+                and harmless(template["spec"], account, mountable(spec, account))
             )
             request = _request(data.get("sources"))
         except (TypeError, KeyError, AttributeError, ValueError):
@@ -155,13 +158,20 @@ def unlabelled(template: Mapping[str, Any]) -> dict[str, Any]:
     return {**template, "metadata": {**template["metadata"], "labels": labels}}
 
 
-def mountable(spec: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
-    """Secrets and claims that pods of this spec may mount, as (kind of volume, name)."""
+def mountable(spec: Mapping[str, Any], account: str) -> frozenset[tuple[str, str]]:
+    """Secrets and claims that pods of this spec may mount, as (kind of volume, name).
+
+    Args:
+        spec: What pods are made from.
+        account: Of the pods; it has the owner's name, and a digest.
+    """
     model = spec["model"]
     blocks = [model, *spec.get("adapters", ())]
     shared = (model.get("cache") or {}).get("sharedVolume") or {}
     claims = [one["uri"].removeprefix("pvc://").partition("/")[0] for one in blocks if one["uri"].startswith("pvc://")]
     secrets = [one["secretRef"]["name"] for one in blocks if one.get("secretRef")]
+    if spec.get("exposure"):
+        secrets.append(key_secret(account.rpartition("-")[0]))
     return frozenset(
         [
             *(("persistentVolumeClaim", name) for name in (*claims, *shared.values())),

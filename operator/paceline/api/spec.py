@@ -13,6 +13,7 @@ from paceline.api.pod_overrides import PodOverrides
 
 Strategy = Literal["Auto", "Replace", "Recreate"]
 OnOperatorUpgrade = Literal["Never", "Auto"]
+Exposure = Literal["Auto", "Cluster", "GatewayOnly"]
 
 
 class Hardware(Model):
@@ -275,6 +276,12 @@ class Spec(Model):
         "change is a new revision.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
+    exposure: Exposure = Field(
+        "Auto",
+        description="exposure says whom the engine answers: Cluster (whoever reaches its Service), GatewayOnly (who "
+        "brings the key that is kept in the Secret <name>-engine-key) or Auto (Cluster). A change between GatewayOnly "
+        "and the others is a new revision. Clients must accept values that they do not know. Default: Auto.",
+    )
     lifecycle: Lifecycle = Field(
         Lifecycle(),
         description="lifecycle holds the times that starting and stopping may take.",
@@ -290,6 +297,11 @@ class Spec(Model):
         description="template holds the fields of the pods that may be set beside what the profile and the engine say: "
         "a list of what is allowed. A change is a new revision.",
     )
+
+    @property
+    def locked(self) -> bool:
+        """Whether the engine answers only who brings its key."""
+        return self.exposure == "GatewayOnly"
 
     @property
     def engine_or_default(self) -> Engine:

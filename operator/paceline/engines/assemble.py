@@ -56,6 +56,7 @@ def assemble(md: ModelDeployment, profile: HardwareProfile, program: Program) ->
         currency=profile.currency,
         capacity=profile.capacity,
         accelerator=profile.accelerator_resource,
+        key_file=program.key_file if md.spec.locked else "",
     )
 
 
@@ -114,10 +115,13 @@ def adapter_flags(md: ModelDeployment, *flags: str) -> tuple[str, ...]:
 def refuse_owned(args: Collection[str], owned: Collection[str]) -> None:
     """Refuse arguments that set what another field sets; the second value would silently win.
 
+    vLLM reads `--api_key` as `--api-key`.
+
     Raises:
         Stalled: reason InvalidSpec, naming them.
     """
-    taken = sorted({arg.partition("=")[0] for arg in args} & set(owned))
+    names = (arg.partition("=")[0] for arg in args)
+    taken = sorted({name.replace("_", "-") if name.startswith("--") else name for name in names} & set(owned))
     if taken:
         raise Stalled(
             "InvalidSpec",

@@ -8,6 +8,7 @@ from typing import Literal
 
 from paceline.api.engine_spec import EngineType, Inference
 from paceline.api.model_spec import Task
+from paceline.engines.key import CONFIG
 
 #: Seconds between the removal of a pod from its Service and SIGTERM: endpoints need this long to reach every proxy.
 PRE_STOP_SECONDS = 5
@@ -110,6 +111,7 @@ class Program:
         readiness_path: Answers 200 when, and only when, the engine can serve.
         drains: It finishes its answers after SIGTERM by itself. One that does not gets the time before SIGTERM.
         user: User id that its image works with.
+        key_file: Which file of engines.key it reads, where it asks for a key.
     """
 
     type: EngineType
@@ -125,6 +127,7 @@ class Program:
     inference: Inference = "OpenAI"
     drains: bool = True
     user: int = 65532
+    key_file: str = CONFIG
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,7 @@ class EnginePlan:
         price_per_hour: Of one replica, all of its accelerators, in `currency`.
         capacity: "Fixed" where accelerators do not come by themselves when pods wait for them.
         accelerator: Extended resource of the profile; "" for none.
+        key_file: Which file of engines.key it reads; "" where it asks for no key.
     """
 
     type: EngineType
@@ -170,6 +174,7 @@ class EnginePlan:
     currency: str
     capacity: Capacity
     accelerator: str
+    key_file: str = ""
 
     @property
     def termination_grace_seconds(self) -> int:

@@ -7,7 +7,11 @@ from paceline.api.modeldeployment import ModelDeployment
 from paceline.api.profile import HardwareProfile
 from paceline.engines.assemble import assemble
 from paceline.engines.base import TMP, EngineImages, EnginePlan, MetricNames, Program
+from paceline.engines.key import FOLDER, PLAIN
 from paceline.errors import Stalled
+
+#: Says where the file with the key is. Whether the image asks for it is the image's affair.
+KEY_VARIABLE = "PACELINE_ENGINE_KEY_FILE"
 
 
 def plan(md: ModelDeployment, profile: HardwareProfile, _: EngineImages) -> EnginePlan:
@@ -38,11 +42,12 @@ def plan(md: ModelDeployment, profile: HardwareProfile, _: EngineImages) -> Engi
         command=custom.command,
         args=engine.args,
         # The root file system is read-only and the user has no entry in the image's /etc/passwd.
-        env=(("HOME", TMP.path),),
+        env=(("HOME", TMP.path), *(((KEY_VARIABLE, f"{FOLDER}/{PLAIN}"),) if md.spec.locked else ())),
         port=custom.port,
         readiness_path=custom.readiness_path,
         metrics=MetricNames(custom.metrics.path, custom.metrics.ttft, custom.metrics.tpot) if custom.metrics else None,
         inference=custom.inference,
         batching="Engine",
+        key_file=PLAIN,
     )
     return assemble(md, profile, program)

@@ -15,6 +15,7 @@ from paceline.api.profile import HardwareProfile
 from paceline.engines.assemble import assemble, continuous, refuse_owned
 from paceline.engines.base import TMP, EngineImages, EnginePlan, Program
 from paceline.engines.files import MODEL, weights_file
+from paceline.engines.key import PLAIN, key_flags
 from paceline.engines.metrics import LLAMA_CPP
 from paceline.errors import Stalled
 
@@ -62,6 +63,7 @@ def plan(md: ModelDeployment, profile: HardwareProfile, images: EngineImages) ->
         "--no-webui",
         *(("--ctx-size", str(engine.max_context_tokens)) if engine.max_context_tokens else ()),
         *_TASKS[spec.model.task],
+        *key_flags(md, "--api-key-file", PLAIN),
         *given,
     )
     program = Program(
@@ -72,9 +74,10 @@ def plan(md: ModelDeployment, profile: HardwareProfile, images: EngineImages) ->
         env=(("HOME", TMP.path),),
         port=PORT,
         readiness_path="/health",
-        metrics=LLAMA_CPP,
+        metrics=None if spec.locked else LLAMA_CPP,  # its page is behind the key
         batching=continuous(md),
         drains=False,
+        key_file=PLAIN,
     )
     return assemble(md, profile, program)
 

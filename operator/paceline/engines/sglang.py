@@ -15,6 +15,7 @@ from paceline.engines.assemble import (
 )
 from paceline.engines.base import EngineImages, EnginePlan, Program
 from paceline.engines.files import MODEL
+from paceline.engines.key import CONFIG, key_flags
 from paceline.engines.metrics import SGLANG
 from paceline.engines.parallel import parallel
 
@@ -49,6 +50,7 @@ def plan(md: ModelDeployment, profile: HardwareProfile, images: EngineImages) ->
         *((f"--context-length={engine.max_context_tokens}",) if engine.max_context_tokens else ()),
         *(() if spec.model.task == "Generate" else ("--is-embedding",)),
         *adapter_flags(md, "--enable-lora", "--lora-paths"),
+        *key_flags(md, "--config", CONFIG),
         *engine.args,
     )
     program = Program(

@@ -6,6 +6,7 @@ from paceline.api.modeldeployment import ModelDeployment
 from paceline.api.profile import HardwareProfile
 from paceline.engines.assemble import assemble, refuse_owned
 from paceline.engines.base import Batching, EngineImages, EnginePlan, Program
+from paceline.engines.key import CONFIG, key_flags
 from paceline.engines.metrics import VLLM
 from paceline.errors import Stalled
 
@@ -21,6 +22,7 @@ _OWNED = frozenset(
         "--max-batch-size",
         "--window-milliseconds",
         "--drain-seconds",
+        "--config",
     }
 )
 
@@ -45,6 +47,7 @@ def plan(md: ModelDeployment, profile: HardwareProfile, images: EngineImages) ->
             f"--port={PORT}",
             *batching_args,
             f"--drain-seconds={md.spec.lifecycle.drain_seconds}",
+            *key_flags(md, "--config", CONFIG),
             *engine.args,
         ),
         port=PORT,

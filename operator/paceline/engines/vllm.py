@@ -16,6 +16,7 @@ from paceline.engines.assemble import (
 )
 from paceline.engines.base import EngineImages, EnginePlan, Program
 from paceline.engines.files import MODEL
+from paceline.engines.key import CONFIG, key_flags
 from paceline.engines.metrics import VLLM
 from paceline.engines.parallel import parallel
 
@@ -61,6 +62,7 @@ def plan(md: ModelDeployment, profile: HardwareProfile, images: EngineImages) ->
         *(() if spec.model.task == "Generate" else ("--runner=pooling",)),
         f"--shutdown-timeout={spec.lifecycle.drain_seconds}",
         *adapter_flags(md, "--enable-lora", "--lora-modules"),
+        *key_flags(md, "--config", CONFIG),
         *engine.args,
     )
     program = Program(

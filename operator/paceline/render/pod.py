@@ -12,6 +12,7 @@ from paceline.engines.assemble import CACHE
 from paceline.engines.base import EnginePlan, Probe, Scratch
 from paceline.engines.files import Files
 from paceline.render import fetch
+from paceline.render.key import add_key
 from paceline.render.labels import Manifest
 
 
@@ -36,6 +37,10 @@ def pod_spec(md: ModelDeployment, profile: HardwareProfile, plan: EnginePlan, fi
     }
     if files:
         _add_files(spec, md, plan, files)
+    if plan.key_file:
+        add_key(spec, md, plan)
+    if plan.key_file or any("persistentVolumeClaim" in volume for volume in spec["volumes"]):
+        spec["securityContext"] |= {"fsGroup": plan.run_as_user, "fsGroupChangePolicy": "OnRootMismatch"}
     template = md.spec.template
     tolerations = (*profile.tolerations, *template.tolerations)
     optional: Manifest = {
@@ -57,8 +62,6 @@ def _add_files(spec: Manifest, md: ModelDeployment, plan: EnginePlan, files: Fil
         spec["initContainers"] = brought
     if md.spec.model.cache and md.spec.model.cache.shared_volume:
         _keep_cache(spec, short([plan.type, plan.image]))
-    if any("persistentVolumeClaim" in volume for volume in spec["volumes"]):
-        spec["securityContext"] |= {"fsGroup": plan.run_as_user, "fsGroupChangePolicy": "OnRootMismatch"}
 
 
 def _keep_cache(spec: Manifest, engine: str) -> None:

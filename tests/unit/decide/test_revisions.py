@@ -110,10 +110,22 @@ def test_what_was_stored_of_a_models_files_is_read_as_it_was():
     assert read.found["base"].commit == models.COMMIT
 
 
+def test_what_was_stored_of_an_engine_with_a_key_is_read_as_it_was():
+    md = models.model({"exposure": "GatewayOnly"})
+    made = models.revision(md)
+    assert Revision.parse(render.controller_revision(md, "Simulator", made)) == made
+
+
+def test_of_the_kinds_of_exposure_only_the_one_with_a_key_is_another_intent():
+    assert intent_of(models.model({"exposure": "Cluster"}).spec) == intent_of(PLAIN.spec)
+    assert intent_of(models.model({"exposure": "GatewayOnly"}).spec)["exposure"] == "GatewayOnly"
+
+
 @pytest.mark.parametrize(
     "volume",
     [
         {"name": "x", "secret": {"secretName": "other"}},
+        {"name": "engine-key", "secret": {"secretName": "chat-engine-key"}},
         {"name": "x", "persistentVolumeClaim": {"claimName": "other"}},
         {"name": "x", "hostPath": {"path": "/"}},
         {"name": "x", "emptyDir": {}, "hostPath": {"path": "/"}},
@@ -122,7 +134,8 @@ def test_what_was_stored_of_a_models_files_is_read_as_it_was():
 def test_a_template_mounts_only_what_its_spec_names(volume):
     md = models.model({"model": {"uri": "hf://acme/model", "secretRef": {"name": "hf", "key": "token"}}})
     pod = models.revision(md).data["template"]["spec"]
-    allowed = mountable({"model": {"uri": "hf://acme/model", "secretRef": {"name": "hf", "key": "token"}}})
+    spec = {"model": {"uri": "hf://acme/model", "secretRef": {"name": "hf", "key": "token"}}}
+    allowed = mountable(spec, pod["serviceAccountName"])
     assert harmless(pod, pod["serviceAccountName"], allowed)
     assert not harmless({**pod, "volumes": [*pod["volumes"], volume]}, pod["serviceAccountName"], allowed)
 

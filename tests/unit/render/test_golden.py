@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from paceline import render
 from paceline.api.modeldeployment import ModelDeployment
 from tests.support import models
 from tests.support.golden import ROOT, check_no_strays, golden
@@ -17,7 +18,9 @@ EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "crds" / "examples").gl
 
 def rendered(md: ModelDeployment, profile: dict) -> str:
     hardware = models.hardware(**profile)
-    made = (*models.lookup(md, hardware), *models.children(md, hardware))
+    children = models.children(md, hardware)
+    key = render.engine_key(md, children)
+    made = (*models.lookup(md, hardware), *((key,) if key else ()), *children)
     return yaml.safe_dump_all(made, sort_keys=False, allow_unicode=True, width=110)
 
 
