@@ -57,6 +57,12 @@ NOT_YET_OBSERVED = Reason(
 )
 
 ACCEPTED_AS_WRITTEN = Reason("Accepted", ((ACCEPTED, "True"),), "The spec is understood and its children are applied.")
+BYPASSABLE = Reason(
+    "Bypassable",
+    ((ACCEPTED, "True"),),
+    "spec.exposure is Cluster: whoever reaches the Service is answered without keys and budgets.",
+    "Set spec.exposure to GatewayOnly, so that the engine asks for a key, or leave it out if this is meant.",
+)
 UNKNOWN_PROFILE = _refused(
     "UnknownProfile",
     "spec.hardware.profile names no profile of this operator. What was applied before keeps serving.",
@@ -254,7 +260,8 @@ ANSWERING = Reason(
 NOT_PROBED = Reason(
     "NotProbed",
     ((AVAILABLE, "True"), (READY, "True")),
-    "spec.engine.custom.inference is None, so pod readiness is all that is known: at least one pod is ready.",
+    "No test request is made, because spec.engine.custom.inference is None or the engine asks for a key "
+    "(spec.exposure: GatewayOnly); pod readiness is all that is known: at least one pod is ready.",
 )
 SCALED_TO_ZERO = Reason(
     "ScaledToZero", ((AVAILABLE, "True"), (READY, "True")), "spec.replicas is 0: no engine runs, and none should."

@@ -39,6 +39,8 @@ _SHORTAGES = (reasons.NO_CAPACITY, reasons.QUOTA_EXCEEDED, reasons.POD_REFUSED)
 _WHOLE: tuple[ConditionType, ...] = (READY, ACCEPTED, PROGRESSING)
 #: Look again this soon where only a test request is missing.
 PROBE_SECONDS = 2.0
+#: And this soon where a pod may wait for its key: no event tells that the Secret was deleted.
+KEY_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,7 @@ def assess(
     verdicts = {
         READY: _readiness(md, observation, expected, available, progressing, problem, settled=settled),
         AVAILABLE: available,
-        ACCEPTED: _stopped(ACCEPTED, problem)
-        or _Verdict.of("True", reasons.ACCEPTED_AS_WRITTEN, "The spec is understood and applied."),
+        ACCEPTED: _stopped(ACCEPTED, problem) or _acceptance(md),
         MODEL_RESOLVED: _stopped(MODEL_RESOLVED, problem) or _resolution(observation, problem),
         FITS: _stopped(FITS, problem) or _fitting(observation),
         PROGRESSING: progressing,
@@ -107,7 +108,7 @@ def assess(
     )
     return Assessment(
         conditions,
-        PROBE_SECONDS if available.reason == reasons.PROBE_PENDING.name else None,
+        _again(available, observation),
         settled=settled,
     )
 
@@ -154,6 +155,19 @@ def _stopped(kind: ConditionType, problem: PacelineError | None) -> _Verdict | N
     return _Verdict(shown[kind], problem.reason, problem.message) if kind in shown else None
 
 
+def _again(available: _Verdict, seen: Observation) -> float | None:
+    if available.reason == reasons.PROBE_PENDING.name:
+        return PROBE_SECONDS
+    return KEY_SECONDS if any(pod.lacks_key for pod in seen.pods) else None
+
+
+def _acceptance(md: ModelDeployment) -> _Verdict:
+    if md.spec.exposure == "Cluster":
+        words = "The spec is understood and applied. spec.exposure is Cluster: whoever reaches the Service is answered "
+        return _Verdict.of("True", reasons.BYPASSABLE, f"{words}without keys and budgets.")
+    return _Verdict.of("True", reasons.ACCEPTED_AS_WRITTEN, "The spec is understood and applied.")
+
+
 def _resolution(seen: Observation, problem: PacelineError | None) -> _Verdict:
     if seen.model:
         return _Verdict.of("True", reasons.RESOLVED, seen.model)
@@ -186,6 +200,9 @@ def _availability(
     share = f"{len(serving)} of {md.spec.replicas} replicas"
     if inference(md) == "None":
         return _Verdict.of("True", reasons.NOT_PROBED, f"{share} are ready; no test request is made.{rest}")
+    if any(pod.locked for pod in serving):
+        words = f"{share} are ready; no test request is made, because the engine asks for a key."
+        return _Verdict.of("True", reasons.NOT_PROBED, f"{words}{rest}")
     return _answers(md, seen, serving, rest, now)
 
 

@@ -94,6 +94,7 @@ class PodView:
         failed: Why the pod as a whole is in phase Failed (Evicted: …), else "".
         unfetched: Last words of its container that fetches the model, where that ended badly; else "".
         lost: Its node reports no more: the pod counts as not ready, whatever its container was last.
+        locked: Its engine answers only who brings its key, so it is not asked.
     """
 
     name: str
@@ -114,6 +115,12 @@ class PodView:
     failed: str = ""
     unfetched: str = ""
     lost: bool = False
+    locked: bool = False
+
+    @property
+    def lacks_key(self) -> bool:
+        """It may wait for the Secret with its key: it says no more than that its containers are not made yet."""
+        return self.locked and self.waiting in {"ContainerCreating", "PodInitializing"}
 
 
 @dataclass(frozen=True, slots=True)

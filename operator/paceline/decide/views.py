@@ -8,7 +8,7 @@ from typing import Any
 
 from paceline.api import quantity
 from paceline.api.conditions import parse_stamp
-from paceline.api.names import FETCH_ROLE, LABEL_REVISION, LABEL_SOURCES
+from paceline.api.names import ENGINE_KEY, FETCH_ROLE, LABEL_REVISION, LABEL_SOURCES
 from paceline.decide.capacity import Amounts, NodeView, QuotaView, Taint
 from paceline.decide.observation import DeploymentView, FetchView, PodView, ReplicaSetView
 
@@ -85,6 +85,7 @@ def pod_view(obj: Raw) -> PodView:
         # The kubelet says both at once; only the controller that misses a node says one without the other.
         lost=conditions.get("Ready", {}).get("status") == "False" and container.get("ready") is True,
         unfetched=_unfetched(fetching),
+        locked=any(volume.get("name") == ENGINE_KEY for volume in (obj.get("spec") or {}).get("volumes") or ()),
     )
 
 

@@ -162,7 +162,7 @@ class Visits:
     async def _once(self, visit: Visit) -> None:
         before = visit.answer
         used = await self._read(visit)
-        if visit.plan.inference == "OpenAI":
+        if visit.plan.inference == "OpenAI" and not visit.pod.locked:
             wrong = "" if used else await self._ask(visit)
             failures = (before.failures if before else 0) + 1 if wrong else 0
             lasts = max(ANSWER_SECONDS, _VISITS * self._probe().interval_seconds)

@@ -84,6 +84,14 @@ def pod(name="p", **changes):
     )
 
 
+async def test_an_engine_that_asks_for_a_key_is_not_asked_and_its_open_figures_are_read(engine, world):
+    visits, _, _ = world
+    engine.answered = 1
+    visits.sync(KEY, plan(engine), "r1", [pod(locked=True)])
+    await eventually(lambda: visits._memory.get(KEY))
+    assert (engine.asked, visits.answers(KEY)) == ([], ())
+
+
 async def test_an_idle_engine_is_asked_for_one_token_at_once_and_again(engine, world):
     visits, changed, _ = world
     visits.sync(KEY, plan(engine), "r1", [pod()])

@@ -98,6 +98,29 @@ def test_a_custom_engine_without_an_api_follows_the_readiness_of_its_pods():
     assert found["Ready"] == found["Available"] == ("True", "NotProbed")
 
 
+def test_engines_that_ask_for_a_key_are_not_asked_and_follow_the_readiness_of_their_pods():
+    found, made = look(seen(pod(locked=True), answers=()), models.model({"exposure": "GatewayOnly"}))
+    assert found["Ready"] == found["Available"] == ("True", "NotProbed")
+    assert "asks for a key" in made.condition("Available").message
+    assert made.requeue_seconds is None
+
+
+def test_while_a_pod_may_wait_for_its_key_it_is_looked_at_again():
+    locked = starting(locked=True, waiting="ContainerCreating")
+    assert look(seen(locked))[1].requeue_seconds == 10
+    assert look(seen(starting(waiting="ContainerCreating")))[1].requeue_seconds is None
+    assert look(seen(starting(locked=True, waiting="ImagePullBackOff")))[1].requeue_seconds is None
+
+
+@pytest.mark.parametrize(
+    ("exposure", "reason"), [("Auto", "Accepted"), ("Cluster", "Bypassable"), ("GatewayOnly", "Accepted")]
+)
+def test_who_chose_to_be_reached_by_anybody_is_told_so(exposure, reason):
+    found, made = look(seen(pod()), models.model({"exposure": exposure}))
+    assert found["Accepted"] == ("True", reason)
+    assert ("without keys and budgets" in made.condition("Accepted").message) is (exposure == "Cluster")
+
+
 class TestTestRequests:
     def test_ready_pods_that_were_not_asked_yet_are_unknown_and_looked_at_soon(self):
         found, made = look(seen(pod(), answers=()))

@@ -76,6 +76,13 @@ def test_a_pod_whose_node_reports_no_more_is_lost():
     assert not pod_view({**POD, "status": {"conditions": [gone], "containerStatuses": failing}}).lost
 
 
+def test_a_pod_that_mounts_a_key_is_locked():
+    keyed = {"volumes": [{"name": "tmp"}, {"name": "engine-key"}]}
+    assert pod_view({**POD, "spec": keyed}).locked
+    assert not pod_view({**POD, "spec": {"volumes": [{"name": "tmp"}]}}).locked
+    assert not pod_view({**POD, "spec": {}}).locked
+
+
 def test_what_a_fetching_container_said_is_read_until_it_ended_well():
     def view(state, **last):
         fetch = {"name": "fetch", "state": state, "lastState": last}
