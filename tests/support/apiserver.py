@@ -32,7 +32,7 @@ SERVED = {
     "discovery.k8s.io/v1": {"endpointslices": "EndpointSlice"},
     "coordination.k8s.io/v1": {"leases": "Lease"},
     "v1": {"pods": "Pod", "services": "Service", "serviceaccounts": "ServiceAccount", "events": "Event",
-           "namespaces": "Namespace", "nodes": "Node", "resourcequotas": "ResourceQuota"},
+           "namespaces": "Namespace", "nodes": "Node", "resourcequotas": "ResourceQuota", "secrets": "Secret"},
 }  # fmt: skip
 
 

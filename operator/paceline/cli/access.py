@@ -51,6 +51,7 @@ RULES: tuple[Rule, ...] = (
     Rule("Jobs that look up a model's files; deleted once they have.", "batch", ("jobs",), ("get", "list", *WRITE)),
     Rule("Where those may connect to.", "networking.k8s.io", ("networkpolicies",), ("get", "list", *WRITE)),
     Rule("Whether a change may go on in the middle of a rollout.", "apps", ("replicasets",), ("list",)),
+    Rule("Keys that engines ask for: made, never read.", "", ("secrets",), ("create",)),
     Rule("Why a pod does not start.", "", ("pods",), READ),
     Rule("Which pods serve.", "discovery.k8s.io", ("endpointslices",), READ),
     Rule("What a new model's pods may use; listed before they are made.", "", ("resourcequotas",), ("list",)),

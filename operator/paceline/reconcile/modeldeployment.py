@@ -18,6 +18,7 @@ from paceline.errors import Conflict, Fenced, PacelineError, Pending, Stalled, T
 from paceline.kube.apply import Applier
 from paceline.kube.cache import Cache, Child, Owner
 from paceline.kube.client import APPLY, METADATA, Api
+from paceline.kube.enginekeys import EngineKeys
 from paceline.kube.events import Events, Happening
 from paceline.kube.places import Places
 from paceline.kube.resources import (
@@ -53,6 +54,7 @@ class ModelDeployments:
         self._settings = settings
         self._applier = Applier(api, cache)
         self._places = Places(api, lambda: settings().read_nodes)
+        self._keys = EngineKeys(api)
 
     async def reconcile(self, key: Key) -> Outcome:
         """Bring the children of one ModelDeployment and its status to what they should be.
@@ -139,10 +141,16 @@ class ModelDeployments:
         self._show(key, status)
 
     async def _apply(self, key: Key, owner: Owner, wanted: Wanted) -> PacelineError | None:
-        """Apply the children; a failure that users should see is returned, any other one raised."""
+        """Apply the children; a failure that users should see is returned, any other one raised.
+
+        Without its key no engine is applied: the pods of the revision before serve on.
+        """
         names = wanted.choice.obsolete if wanted.choice else ()
         obsolete = [Key(key.namespace, name) for name in names]
         try:
+            if wanted.key:
+                missed = any(pod.lacks_key for pod in self._children(key, owner.uid).pods)
+                await self._keys.ensure(key, owner.uid, wanted.key, missed=missed)
             prune = wanted.problem is None
             await self._applier.apply(key, owner.uid, wanted.manifests, obsolete=obsolete, prune=prune)
         except (Stalled, Waiting) as error:
@@ -281,6 +289,7 @@ class ModelDeployments:
             metrics.condition.labels(key.namespace, key.name, one["type"]).set(values.get(one["status"], -1))
 
     def _forget(self, key: Key) -> None:
+        self._keys.forget(key)
         self._visits.sync(key, None, "", ())
         metrics.condition.remove_by_labels({"namespace": key.namespace, "name": key.name})
 

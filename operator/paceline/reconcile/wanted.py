@@ -19,7 +19,17 @@ from paceline.engines import EngineImages, EnginePlan, plan
 from paceline.engines.files import FetchSetup, pin
 from paceline.errors import Lacking, PacelineError, Stalled
 from paceline.kube.resources import DEPLOYMENTS, JsonObject
-from paceline.render import asked, children, lookup, midway, recreate, revision, rolling, service_account
+from paceline.render import (
+    asked,
+    children,
+    engine_key,
+    lookup,
+    midway,
+    recreate,
+    revision,
+    rolling,
+    service_account,
+)
 from paceline.settings import OperatorSettings
 
 #: ReplicaSets, which are not watched, take about a tenth of this to catch up.
@@ -73,6 +83,11 @@ class Wanted:
     def _applied(self, found: Children) -> bool:
         label = self.choice.revision.label if self.choice else ""
         return found.deployment is not None and found.deployment.revision == label
+
+    @property
+    def key(self) -> JsonObject | None:
+        """The Secret, without its content, that the pods mount; None where their engine asks for no key."""
+        return engine_key(self.md, self.manifests)
 
 
 def want(body: JsonObject, settings: OperatorSettings, found: Children) -> Wanted:
