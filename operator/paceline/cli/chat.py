@@ -1,7 +1,8 @@
 """`paceline chat`: talk to a model and see how quick it was.
 
 The request goes through the API server's service proxy, so that it works wherever `kubectl` does and RBAC
-(`get` on `services/proxy`) decides. With --url it goes straight to any OpenAI-like server.
+(`get` on `services/proxy`) decides. With --url it goes straight to any OpenAI-like server. A model that asks for a key
+is talked to so: the API server's proxy takes the Authorization header for itself and passes none on.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import httpx
 import typer
 from rich.text import Text
 
+from paceline.api.names import key_secret
 from paceline.cli.cluster import STREAM_TIMEOUT, Cluster, ContextOption, find_modeldeployment, status_message
 from paceline.cli.completion import BrokenStreamError, Timing, contents, summary
 from paceline.cli.console import ExitCode, NamespaceOption, err, fail, hint, out, working
@@ -40,12 +43,12 @@ class ThroughApiServer:
     """
 
     def __init__(self, cluster: Cluster, deployment: dict[str, Any]) -> None:
-        metadata, spec = deployment["metadata"], deployment["spec"]
+        metadata = deployment["metadata"]
         self._cluster = cluster
         self._name = metadata["name"]
         self._namespace = metadata["namespace"]
         self._service = service_of(deployment)
-        self.model = (spec.get("model") or {}).get("servedName") or self._name
+        self.model = served_name(deployment)
 
     @contextmanager
     def post(self, body: dict[str, Any]) -> Iterator[httpx.Response]:
@@ -68,10 +71,11 @@ class Straight:
         model: The model's name on that server.
     """
 
-    def __init__(self, url: str, model: str) -> None:
+    def __init__(self, url: str, model: str, key: str = "") -> None:
         self._url = url.rstrip("/")
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
         # Made here, before the clock starts: loading the certificates of this machine takes some 50 ms.
-        self._http = httpx.Client(timeout=STREAM_TIMEOUT)
+        self._http = httpx.Client(timeout=STREAM_TIMEOUT, headers=headers)
         self.model = model
 
     @contextmanager
@@ -94,11 +98,16 @@ def chat(
     message: Annotated[str, typer.Option("--message", "-m", help="One message; without it, a conversation.")] = "",
     max_tokens: Annotated[int, typer.Option("--max-tokens", min=1, help="Longest answer, in tokens.")] = 256,
     url: Annotated[str, typer.Option("--url", help="Base URL of an OpenAI-like server, such as http://host/v1.")] = "",
+    key_file: Annotated[
+        Path | None, typer.Option("--key-file", help="With --url: file with the key that the server asks for.")
+    ] = None,
     namespace: NamespaceOption = "",
     context: ContextOption = "",
 ) -> None:
     """Talk to a served model: tokens as they come, then this answer's own TTFT, TPOT and usage."""
-    route = Straight(url, model) if url else _served(Cluster.connect(context), namespace, model)
+    if key_file and not url:
+        fail(f"--key-file {key_file} needs --url.", "give --url, or leave --key-file out", ExitCode.USAGE)
+    route = Straight(url, model, _key(key_file)) if url else _served(Cluster.connect(context), namespace, model)
     if message:
         speak(route, [{"role": "user", "content": message}], max_tokens)
         return
@@ -116,7 +125,37 @@ def _served(cluster: Cluster, namespace: str, name: str) -> ThroughApiServer:
     task = (deployment["spec"].get("model") or {}).get("task", "Generate")
     if task != "Generate":
         fail(f"{name} has the task {task}: it does not chat.", "use its endpoint, /v1/embeddings", ExitCode.USAGE)
+    if deployment["spec"].get("exposure") == "GatewayOnly":
+        words = f"{name} asks for a key (spec.exposure: GatewayOnly), which the API server's proxy does not pass on."
+        fail(words, _way_in(deployment), ExitCode.USAGE)
     return ThroughApiServer(cluster, deployment)
+
+
+def _way_in(deployment: dict[str, Any]) -> str:
+    """Commands that lead to a model that asks for a key."""
+    name, namespace = deployment["metadata"]["name"], deployment["metadata"]["namespace"]
+    return (
+        f"kubectl port-forward -n {namespace} service/{service_of(deployment)} 8080:80, and beside it "
+        f"paceline chat {served_name(deployment)} --url http://127.0.0.1:8080/v1 --key-file <(kubectl get secret "
+        f"-n {namespace} {key_secret(name)} -o go-template='{{{{.data.key | base64decode}}}}')"
+    )
+
+
+def _key(path: Path | None) -> str:
+    if path is None:
+        return ""
+    try:
+        key = path.read_text().strip()
+    except (OSError, ValueError) as error:
+        fail(f"--key-file {path} cannot be read: {type(error).__name__}", "name a file with the key", ExitCode.USAGE)
+    if not key or not key.isascii() or not key.isprintable():
+        fail(f"--key-file {path} has no key in it.", "write the key and nothing else into it", ExitCode.USAGE)
+    return key
+
+
+def served_name(deployment: dict[str, Any]) -> str:
+    """The name that the engine serves a model under."""
+    return str((deployment["spec"].get("model") or {}).get("servedName") or deployment["metadata"]["name"])
 
 
 def service_of(deployment: dict[str, Any]) -> str:

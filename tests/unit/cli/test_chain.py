@@ -285,6 +285,12 @@ def test_answers_without_figures_or_without_a_word_yet() -> None:
     assert link(serving(model=starting()), "answers").state is State.NOT_REACHED
 
 
+def test_who_needs_a_key_is_told_where_it_is() -> None:
+    locked = model()
+    locked["spec"]["exposure"] = "GatewayOnly"
+    assert link(serving(model=locked), "service").text.endswith("with the key of Secret hello-engine-key")
+
+
 def test_a_service_without_ready_pods_sends_nothing() -> None:
     found = first(serving(slices=[endpoints(ready=False)]))
     assert (found.name, found.state) == ("service", State.WAITING)

@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -143,6 +144,45 @@ def test_a_stream_that_breaks_off_ends_in_words_after_what_came(api: FakeApi, pa
     code, out, err = paceline("chat", "hello", "-m", "hi")
     assert (code, out) == (ExitCode.FAILED, "Hel\n")
     assert "the answer broke off: the engine reported: out of blocks" in err
+
+
+def test_a_model_that_asks_for_a_key_says_how_it_is_talked_to(api: FakeApi, paceline: Run) -> None:
+    serving(api)
+    locked = model()
+    locked["spec"] |= {"exposure": "GatewayOnly"}
+    locked["spec"]["model"]["servedName"] = "bot"
+    api.put(MODEL, locked)
+    code, _, err = paceline("chat", "hello", "-m", "hi")
+    words = " ".join(err.split())
+    assert code == ExitCode.USAGE
+    assert "hello asks for a key" in words
+    assert "kubectl port-forward -n models service/hello-0a1b2c3d 8080:80" in words
+    assert "paceline chat bot --url http://127.0.0.1:8080/v1 --key-file" in words
+    assert "hello-engine-key" in words
+    assert not [path for _, path, _ in api.requests if "proxy" in path or "secrets" in path]
+
+
+def test_a_key_is_brought_from_a_file(api: FakeApi, paceline: Run, tmp_path: Path) -> None:
+    api.text("/v1/chat/completions", ANSWER, kind="text/event-stream")
+    (tmp_path / "key").write_text("pl-right\n")
+    paceline("chat", "gpt", "-m", "hi", "--url", f"{api.url}/v1/", "--key-file", str(tmp_path / "key"))
+    assert api.headers[-1]["Authorization"] == "Bearer pl-right"
+
+
+@pytest.mark.parametrize(("text", "words"), [(None, "cannot be read"), ("", "no key in it"), ("a\nb", "no key in it")])
+def test_a_file_without_a_key_is_wrong_usage(text: str | None, words: str, paceline: Run, tmp_path: Path) -> None:
+    if text is not None:
+        (tmp_path / "key").write_text(text)
+    url = ("--url", "http://127.0.0.1:1/v1", "--key-file", str(tmp_path / "key"))
+    code, _, err = paceline("chat", "gpt", "-m", "hi", *url)
+    assert code == ExitCode.USAGE
+    assert words in " ".join(err.split())
+
+
+def test_a_key_is_for_a_url(paceline: Run, tmp_path: Path) -> None:
+    code, _, err = paceline("chat", "gpt", "-m", "hi", "--key-file", str(tmp_path / "key"))
+    assert code == ExitCode.USAGE
+    assert "needs --url" in err
 
 
 def test_any_openai_like_server_can_be_talked_to_by_its_url(api: FakeApi, paceline: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from paceline.api.names import key_secret
 from paceline.cli.chain.view import Link, State, View, count, one_line
 
 
@@ -25,6 +26,11 @@ def _figures(view: View) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
+def _key(view: View) -> str:
+    locked = view.model["spec"].get("exposure") == "GatewayOnly"
+    return f" with the key of Secret {key_secret(view.name)}" if locked else ""
+
+
 def service(view: View) -> Link:
     """Does the Service send requests to ready pods?"""
     if view.service is None:
@@ -43,7 +49,9 @@ def service(view: View) -> Link:
     )
     if serving:
         where = (view.model.get("status") or {}).get("endpoint") or name
-        return Link("service", State.OK, f"{name} sends requests to {count(serving, 'pod')}; clients use {where}")
+        return Link(
+            "service", State.OK, f"{name} sends requests to {count(serving, 'pod')}; clients use {where}{_key(view)}"
+        )
     if view.wanted == 0:
         return Link("service", State.OK, f"{name} has no pod to send to, as spec.replicas says")
     return Link("service", State.WAITING, f"{name} has no ready pod to send requests to", "see the links above")
