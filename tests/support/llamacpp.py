@@ -71,18 +71,27 @@ class Running:
             return False
 
 
-def command(made: EnginePlan, model: Path, port: int) -> list[str]:
-    """The plan's command line, with the program, the file, the address and the port of this machine."""
+def command(made: EnginePlan, model: Path, port: int, paths: Mapping[str, str]) -> list[str]:
+    """The plan's command line, with the program, the files, the address and the port of this machine."""
     assert made.command == (f"/app/{llamaserver.NAME}",)
     here = {f"/models/base/{FILE}": str(model), "0.0.0.0": LOCALHOST, str(made.port): str(port)}  # noqa: S104
+    here |= paths
     return [str(llamaserver.ensure()), *(here.get(each, each) for each in made.args)]
 
 
 @contextmanager
-def running(made: EnginePlan, model: Path, log: Path) -> Iterator[Running]:
-    """Start it, wait until its readiness probe would succeed, end it."""
+def running(made: EnginePlan, model: Path, log: Path, paths: Mapping[str, str] | None = None) -> Iterator[Running]:
+    """Start it, wait until its readiness probe would succeed, end it.
+
+    Args:
+        made: Its plan.
+        model: The file that it serves.
+        log: Where it writes to.
+        paths: Other files of the plan, and where they are on this machine.
+    """
     port = free_port()
-    with log.open("wb") as file, subprocess.Popen(command(made, model, port), stderr=file, stdout=file) as process:
+    words = command(made, model, port, paths or {})
+    with log.open("wb") as file, subprocess.Popen(words, stderr=file, stdout=file) as process:
         server = Running(made, f"http://{LOCALHOST}:{port}", process)
         try:
             wait_until(server.ready, 60, f"llama-server is ready; {log.name}: {log.read_text()[-2000:]}")

@@ -14,6 +14,7 @@ import pytest
 
 from paceline.decide.latency import read
 from paceline.engines.base import EXIT_SECONDS
+from paceline.engines.key import FOLDER, contents
 from paceline.engines.metrics import LLAMA_CPP, gauge, pick
 from paceline.kube.answers import judge, question
 from tests.support import tinymodel
@@ -130,6 +131,19 @@ def test_an_unknown_argument_ends_it_with_a_word(model: Path, tmp_path: Path) ->
     with pytest.raises(AssertionError, match="ended with 1"), running(made, model, tmp_path / "log"):
         pass
     assert "--no-such-thing" in (tmp_path / "log").read_text()
+
+
+def test_only_who_brings_the_key_is_answered(model: Path, tmp_path: Path) -> None:
+    made, key = plan({"exposure": "GatewayOnly"}), tmp_path / "key"
+    key.write_text(contents("pl-right")["key"])
+    asking = question("Generate", made.served_name)
+    with running(made, model, tmp_path / "log", {f"{FOLDER}/key": str(key)}) as server:
+        for headers in ({}, {"Authorization": "Bearer wrong"}):
+            assert httpx.post(server.url + asking.path, json=asking.body, headers=headers).status_code == 401
+        answer = httpx.post(server.url + asking.path, json=asking.body, headers={"Authorization": "Bearer pl-right"})
+        assert judge("Generate", answer.status_code, answer.content) == ""
+        assert server.get("/metrics").status_code == 401, "its figures can be read now: the plan can name them"
+    assert "pl-right" not in (tmp_path / "log").read_text()
 
 
 def test_the_context_is_what_the_spec_says(model: Path, tmp_path: Path) -> None:
