@@ -26,6 +26,7 @@ lint() {
   step "types" mypy
   step "import layers" lint-imports --no-cache
   step "spelling" codespell
+  step "docs" sphinx-build -W --keep-going -q -b html docs docs/_build/html
 }
 
 unit() {

@@ -85,11 +85,13 @@ class Applier:
             _check_ours(resource, key, known, uid)
             self.cache.record(resource, key, stamp, known)
             return 0
+        decided_on = known.generation if known is not None else 0
         if known is None or known.deleting or known.owner_uid != uid:  # not ours as it was seen last: as it is now
             known = await self._look(resource, key, owner, uid)
         for attempt in (1, 2):
             if known is not None:
                 _check_ours(resource, key, known, uid)
+                _check_current(resource, key, known, decided_on)
             try:
                 await self._send(resource, key, wanted, stamp, known)
             except Conflict:
@@ -207,6 +209,16 @@ def _check_ours(resource: Resource, key: Key, child: Child, uid: str) -> None:
             "If it stays, delete it.",
         )
     raise _not_ours(resource, key)
+
+
+def _check_current(resource: Resource, key: Key, child: Child, generation: int) -> None:
+    """Refuse to tell a Deployment what was decided on an earlier spec of it: its next step depends on the present one.
+
+    Raises:
+        Conflict: it is to be looked at again.
+    """
+    if resource is DEPLOYMENTS and child.generation != generation:
+        raise Conflict("Conflict", f"Deployment {key} is at generation {child.generation}, not {generation}")
 
 
 def _not_ours(resource: Resource, key: Key) -> Stalled:

@@ -161,8 +161,10 @@ class ModelDeployments:
         """What there is, with all revisions that decide which template is in force.
 
         Revisions are not watched. Where the Deployment runs one that the cache does not have (a leader before this one
-        made it a moment ago), a decision without it would roll that one back.
+        made it a moment ago), a decision without it would roll that one back. And what the Deployment is told next
+        depends on what it was told last, also where no watch has shown that yet.
         """
+        await self._catch_up(key)
         found = self._children(key, uid)
         if found.deployment is None:
             return found
@@ -175,6 +177,17 @@ class ModelDeployments:
         if found.deployment is not None and found.deployment.paused:
             return replace(found, replica_sets=await self._replica_sets(key))
         return found
+
+    async def _catch_up(self, key: Key) -> None:
+        """Read the Deployment if its spec is known to be newer than what was seen of it."""
+        place = _engine(key)
+        child = self._cache.children[DEPLOYMENTS].get(place)
+        if child is None or (isinstance(child.view, DeploymentView) and child.view.generation >= child.generation):
+            return
+        live = await self._api.get(DEPLOYMENTS, place.namespace, place.name)
+        seen = Child.parse(DEPLOYMENTS, live) if live is not None else None
+        if seen is not None:
+            self._cache.put(DEPLOYMENTS, place, seen)
 
     async def _replica_sets(self, key: Key) -> tuple[ReplicaSetView, ...] | None:
         """Those that the Deployment made; None where the operator may not read them."""
@@ -191,7 +204,7 @@ class ModelDeployments:
 
     def _made(self, key: Key, replica_set: JsonObject) -> bool:
         """Whether the Deployment that is known made that ReplicaSet."""
-        child = self._cache.children[DEPLOYMENTS].get(Key(key.namespace, child_name(key.namespace, key.name)))
+        child = self._cache.children[DEPLOYMENTS].get(_engine(key))
         owners = replica_set["metadata"].get("ownerReferences") or ()
         return child is not None and any(one.get("uid") == child.uid for one in owners)
 
@@ -302,3 +315,8 @@ class ModelDeployments:
             return Outcome(problem.reason, failed=True)
         resync = float(self._settings().resync_seconds)
         return Outcome(problem.reason, again_after=min(resync, again_after or problem.look_seconds or resync))
+
+
+def _engine(owner: Key) -> Key:
+    """Key of an owner's Deployment."""
+    return Key(owner.namespace, child_name(owner.namespace, owner.name))

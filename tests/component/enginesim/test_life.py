@@ -52,8 +52,9 @@ async def test_a_loading_engine_refuses_with_503_and_retry_after(tmp_path):
         assert (await http.get("/version")).json()["version"].startswith("paceline-")
 
 
-async def test_a_draining_engine_finishes_its_streams_and_sends_clients_that_stayed_elsewhere(server: Running):
-    async with server.client() as client, server.http() as http:
+async def test_a_draining_engine_finishes_its_streams_and_sends_clients_that_stayed_elsewhere(tmp_path):
+    draining = in_loop(tmp_path / "t", drain_seconds=5.0)
+    async with draining as server, server.client() as client, server.http() as http:
         await http.get("/health")
         stream = await client.chat.completions.create(**LONG)
         first = await anext(stream)

@@ -280,6 +280,36 @@ class TestAChangeInMidRollout:
         await world.reconcile()
         assert self.deployment(world)["spec"]["strategy"]["rollingUpdate"] == fewer
 
+    async def test_what_it_was_told_last_counts_although_no_watch_has_shown_it(self, world):
+        """A view from before the last write would put the template of then back."""
+        await self.asked(world, 1, 3)
+        self.noticed(world)
+        assert (await self.asked(world, 2, 3))["paused"]
+        self.noticed(world, replicas=0, availableReplicas=0)
+        await world.resync.compare()
+        await world.story.reconcile(KEY)
+        told = self.deployment(world)["spec"]
+        assert "paused" not in told
+        self.replica_set(world, "new", 1)
+        await world.story.reconcile(KEY)
+        assert self.deployment(world)["spec"] == told
+
+    async def test_a_view_that_is_behind_somebody_elses_write_is_not_acted_on(self, world):
+        await self.asked(world, 1, 3)
+        self.noticed(world)
+        await world.resync.compare()
+        there = self.deployment(world)
+        world.server.put({**there, "spec": {**there["spec"], "replicas": 2}})
+        spec = {"replicas": 3, "engine": {"args": ["--x=2"], "custom": {"inference": "None"}}, "rollout": {}}
+        changed = {**model(**spec), "metadata": world.server.get("ModelDeployment", *KEY)["metadata"]}
+        world.cache.put_owner(KEY, Owner.parse(world.server.put(changed)))
+        before = self.deployment(world)
+        with pytest.raises(Conflict):
+            await world.story.reconcile(KEY)
+        assert self.deployment(world)["spec"] == before["spec"]
+        await world.story.reconcile(KEY)
+        assert self.deployment(world)["spec"] == before["spec"], "its controller has not noticed the other one's yet"
+
     async def test_where_replicasets_may_not_be_read_it_does_not_stay_paused(self, world):
         await self.asked(world, 1, 3)
         self.noticed(world)
