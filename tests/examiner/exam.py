@@ -26,8 +26,9 @@ _SETTLES_SECONDS = 1.5
 _QUIET_SECONDS = 6.5
 #: Longer than the Lease of 4 s lasts, and so longer than any write of ours may be under way.
 _LATE_SECONDS = 6.0
-#: A kind stands still for long enough that everything else goes on; a restart takes 3 s of it.
-_STALE_SECONDS = {"stale": 4.0, "stale-restart": 9.0}
+#: A kind stands still for long enough that everything else goes on; a restart takes 3 s of it. A resync finds out what
+#: was hidden.
+_LASTS_SECONDS = {"stale": 4.0, "stale-restart": 9.0, "hide": _QUIET_SECONDS}
 _KILLS: dict[str, Moment] = {"kill-before": "before", "kill-unanswered": "unanswered", "kill-answered": "answered"}
 _ERRORS: dict[str, Action] = {
     "reset": Cut(),
@@ -107,7 +108,7 @@ def _steps(room: Room, workload: Workload) -> float:
 
 def _restlessness(room: Room) -> list[str]:
     """What is written although everything is as it should be, and no trouble lasts."""
-    room.until(lambda: not room.lens.frozen, 30, "nothing stands still any more")
+    room.until(lambda: not room.lens.lasts, 30, "it sees what is")
     if not room.quiet(_SETTLES_SECONDS, 20):
         return [f"quiet: it still writes 20 s after it converged: {[w.what for w in room.journal.writes[-5:]]}"]
     since = time.monotonic()
@@ -143,12 +144,12 @@ def _arm_lens(room: Room, plan: Plan) -> Callable[[], bool]:
     lens = room.lens
     lens.resource, lens.number = plan.point, plan.number
     lens.trouble = "hide" if plan.trouble == "hide" else "twice" if plan.trouble == "twice" else "freeze"
-    lens.seconds = _STALE_SECONDS.get(plan.trouble, 0.0)
+    lens.seconds = _LASTS_SECONDS.get(plan.trouble, 0.0)
     if plan.trouble == "stale-restart":
         lens.act = room.kill
         if plan.point in _OLD_LISTS:
             room.proxy.add(
-                lambda call: call.verb == "list" and call.resource == plan.point and lens.frozen,
+                lambda call: call.verb == "list" and call.resource == plan.point and lens.lasts,
                 AsOf(lambda: lens.version),
             )
     return lambda: lens.struck

@@ -58,7 +58,7 @@ class Lens:
         trouble: What happens; None: nothing.
         resource: To events of this kind.
         number: The first event that it happens to, counted from 1; to freeze, also all later ones.
-        seconds: How long a kind stands still.
+        seconds: How long a kind stands still, or how long at most until what was hidden is found out.
         act: Done when the trouble begins.
         seen: The events so far.
         struck: Whether it happened.
@@ -82,8 +82,8 @@ class Lens:
         self._active = True
 
     @property
-    def frozen(self) -> bool:
-        """Whether the kind stands still now."""
+    def lasts(self) -> bool:
+        """Whether the operator still sees something else than what is."""
         return time.monotonic() < self._until
 
     async def __call__(self, call: Call, line: bytes) -> bytes:
@@ -99,13 +99,13 @@ class Lens:
             self._begin_trouble(frame)
             if self.trouble in {"hide", "twice"}:
                 return b"" if self.trouble == "hide" else line * 2
-        if resource == self.resource and self.frozen:
+        if resource == self.resource and self.trouble == "freeze" and self.lasts:
             await asyncio.sleep(self._until - time.monotonic())
         return line
 
     def _begin_trouble(self, frame: dict[str, Any]) -> None:
         self.struck = True
+        self._until = time.monotonic() + self.seconds
         if self.trouble == "freeze":
             self.version = str(int(frame["object"]["metadata"]["resourceVersion"]) - 1)
-            self._until = time.monotonic() + self.seconds
             self.act()

@@ -104,11 +104,11 @@ async def test_bookmarks_and_errors_are_no_events():
 
 async def test_a_kind_that_stands_still_shows_its_events_later_and_the_trouble_acts_at_once():
     acts = []
-    lens = Lens("freeze", "pods", 1, seconds=0.05, act=lambda: acts.append(lens.frozen))
+    lens = Lens("freeze", "pods", 1, seconds=0.05, act=lambda: acts.append(lens.lasts))
     lens.begin()
     assert await shown(lens, frame(version=7)) == frame(version=7)
     assert acts == [True]
-    assert not lens.frozen
+    assert not lens.lasts
     assert lens.version == "6"
 
 
