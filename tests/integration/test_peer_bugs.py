@@ -37,6 +37,10 @@ def deployment(world: World) -> dict:
     return world.children()["Deployment"]
 
 
+def arguments(world: World) -> list[str]:
+    return deployment(world)["spec"]["template"]["spec"]["containers"][0].get("args", [])
+
+
 def test_peer_bug_02_foreign_labels_and_annotations_start_no_fight(world):
     """KServe reset what others put on the Deployment, and they put it back."""
     world.apply()
@@ -90,6 +94,7 @@ def test_peer_bug_17_a_replace_that_wipes_annotations_and_status_loses_nothing(w
     settled(world)
     world.apply(engine={"args": ["--x"], "custom": {"inference": "None"}})
     wait_until(lambda: len(world.get("controllerrevisions", *OURS)["items"]) == 2, 30, "a second revision")
+    wait_until(lambda: arguments(world) == ["--x"], 30, "its template, which comes after it")
     before = deployment(world)["spec"]["template"]
     world.cluster.kubectl("annotate", "mdep", "chat", "-n", world.namespace, "example.com/note=1")
     live = world.get("mdep", "chat")
