@@ -59,8 +59,10 @@ def step(live: DeploymentView | None, sets: Sets | None, revision: str, replicas
 
 def _harmless(live: DeploymentView, revision: str, replicas: int) -> bool:
     """Whether all may be told at once: nothing new, nothing under way, or just a number of pods of the same kind."""
-    if live.paused or not live.observed_generation:
-        return not live.observed_generation
+    if not live.observed_generation:  # its controller has made no pod yet
+        return True
+    if live.paused:
+        return False
     alone = live.noticed and live.updated == live.total == live.replicas
     same = live.revision == revision
     return (same and (live.replicas == replicas or alone)) or (alone and live.ready == live.available == live.replicas)

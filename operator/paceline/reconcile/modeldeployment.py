@@ -226,12 +226,12 @@ class ModelDeployments:
     def _observe(self, key: Key, wanted: Wanted) -> Observation:
         """What is known after the apply."""
         found = self._children(key, wanted.md.uid)
-        name = child_name(key.namespace, key.name)
-        service = self._cache.children[SERVICES].get(Key(key.namespace, name))
+        place = _engine(key)
+        service = self._cache.children[SERVICES].get(place)
         return Observation(
             revision=wanted.choice.revision.label if wanted.choice else "",
             deployment=found.deployment,
-            service=name if service is not None and service.owner_uid == wanted.md.uid else "",
+            service=place.name if service is not None and service.owner_uid == wanted.md.uid else "",
             pods=found.pods,
             answers=self._visits.answers(key),
             latency=self._visits.latency(key),
@@ -318,5 +318,5 @@ class ModelDeployments:
 
 
 def _engine(owner: Key) -> Key:
-    """Key of an owner's Deployment."""
+    """Key of an owner's Deployment and of its Service."""
     return Key(owner.namespace, child_name(owner.namespace, owner.name))
