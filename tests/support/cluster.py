@@ -26,6 +26,7 @@ import pytest
 from paceline.local import binaries, cgroups, images, state
 from paceline.local import cluster as embedded
 from tests.support.tree import ROOT
+from tests.support.waiting import wait_until
 
 _PREFIX = "t-"
 
@@ -67,7 +68,13 @@ class TestCluster:
     def install_kinds(self) -> None:
         """Apply our CRDs as this checkout has them."""
         self.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
-        self.kubectl("wait", "--for=condition=Established", "crd/modeldeployments.paceline.dev", "--timeout=60s")
+        # Not `kubectl wait`, which gives up on an object that has no conditions yet.
+        wait_until(lambda: "Established" in self._conditions("crd", "modeldeployments.paceline.dev"), 60, "the CRD")
+
+    def _conditions(self, *what: str) -> list[str]:
+        """The conditions of an object that are True."""
+        found = self.get(*what).get("status", {}).get("conditions") or []
+        return [each["type"] for each in found if each["status"] == "True"]
 
     def kill_container(self, pod_uid: str) -> None:
         """SIGKILL the main process of each container of a pod, its pause container aside."""
