@@ -123,10 +123,14 @@ class Watcher:
     async def stop(self) -> None:
         """Stop watching; waits no longer than 1.5 s, because nothing is lost with a hint."""
         self._ended.set()
+        self.restart()
+        await asyncio.to_thread(self._thread.join, _STOP_SECONDS)
+
+    def restart(self) -> None:
+        """End the present life; the next one lists everything and watches from there."""
         running = self._kopf
         if running is not None:
             running[0].call_soon_threadsafe(running[1].set)
-        await asyncio.to_thread(self._thread.join, _STOP_SECONDS)
 
     def _supervise(self) -> None:
         """Run kopf again and again (K1, K2, K3, K5)."""

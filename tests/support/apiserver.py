@@ -146,6 +146,16 @@ class FakeApiServer:
         self._expired_before = self._version + 1
         self._history.clear()
 
+    def backup(self) -> Callable[[], None]:
+        """What there is now; call it to go back there, as a restore of etcd does: versions are counted from there."""
+        objects, version = copy.deepcopy(self.objects), self._version
+
+        def restore() -> None:
+            self.objects, self._version = copy.deepcopy(objects), version
+            self._history.clear()
+
+        return restore
+
     # Life.
 
     @asynccontextmanager

@@ -149,6 +149,9 @@ class Silent:
     async def stop(self) -> None:
         pass
 
+    def restart(self) -> None:
+        pass
+
 
 @asynccontextmanager
 async def operator(

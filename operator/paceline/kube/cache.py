@@ -137,6 +137,15 @@ class Cache:
     _bodies: dict[tuple[Resource, Key], bytes] = field(default_factory=dict)
     _owned: dict[Key, set[tuple[Resource, Key]]] = field(default_factory=dict)
 
+    def clear(self) -> None:
+        """Forget everything: what was known is no longer older than what there is."""
+        for store in self.children.values():
+            store.clear()
+        self.owners.clear()
+        self.applied.clear()
+        self._bodies.clear()
+        self._owned.clear()
+
     def put_owner(self, key: Key, owner: Owner) -> bool:
         """Remember one of our objects; False when nothing newer was learnt."""
         known = self.owners.get(key)

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from paceline import metrics
 from paceline.errors import Conflict, PacelineError, Transient
 from paceline.kube.backoff import spread
+from paceline.kube.cache import newer
 from paceline.kube.client import Api
 from paceline.kube.resources import LEASES, JsonObject
 from paceline.settings import LeaderElection, boottime, now
@@ -91,6 +92,7 @@ class Leader:
         identity: Unique among the candidates.
         gained: Called when this process becomes the holder.
         lost: Called when it is the holder no longer.
+        rewound: Called when the Lease is older than it was before: the API server's data come from a backup.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class Leader:
         *,
         gained: Callable[[], None],
         lost: Callable[[], None],
+        rewound: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = boottime,
         wall: Callable[[], datetime] = now,
     ) -> None:
@@ -110,11 +113,13 @@ class Leader:
         self._identity = identity
         self._gained = gained
         self._lost = lost
+        self._rewound = rewound
         self._clock = clock
         self._wall = wall
         self._leading = False
         self._seen: Record | None = None
         self._seen_at = float("-inf")
+        self._latest = ""
 
     @property
     def leading(self) -> bool:
@@ -139,6 +144,7 @@ class Leader:
             await self._write(begun, None)
             return
         record = Record.parse(lease, self._config.lease_duration_seconds)
+        self._notice_rewind(record.version)
         if self._seen is None or record.version != self._seen.version:
             self._seen, self._seen_at = record, self._clock()  # not before it was read, or it is taken too early
         if record.holder == self._identity or not record.holder:
@@ -174,6 +180,7 @@ class Leader:
             self._seen = None
             raise
         self._seen, self._seen_at = Record.parse(lease, self._config.lease_duration_seconds), begun
+        self._notice_rewind(self._seen.version)
         self._notice_expiry()  # a renewal that came too late begins a new term: meanwhile writes were dropped
         self.deadline.extend(begun + self._config.renew_deadline_seconds)
         if not self._leading:
@@ -209,6 +216,13 @@ class Leader:
     def _notice_expiry(self) -> None:
         if self._leading and not self.deadline.held:
             self._step_down("the Lease could not be renewed in time")
+
+    def _notice_rewind(self, version: str) -> None:
+        """Each write makes a higher resourceVersion, and the Lease is read from etcd itself, never from a cache."""
+        earlier, self._latest = self._latest, version
+        if earlier and newer(earlier, version) and not newer(version, earlier):
+            self._step_down("what the API server has is older than before, as after a restore of etcd")
+            self._rewound()
 
     def _step_down(self, why: str, *arguments: object, level: int = logging.WARNING) -> None:
         if not self._leading:

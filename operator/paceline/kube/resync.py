@@ -123,11 +123,11 @@ class Resync:
 
     async def _compare_one(self, resource: Resource, scope: str | None) -> int:
         version, items = await self.api.items(resource, scope, selector=selector(resource), accept=METADATA_LIST)
-        if resource in WATCHED and any(self._outdated(resource, obj) for obj in items):
+        if resource in WATCHED and any(self._outdated(resource, obj, version) for obj in items):
             await asyncio.sleep(_GRACE_SECONDS)  # the watch may only be a moment behind the list
         found = 0
         for obj in items:
-            how = self._outdated(resource, obj)
+            how = self._outdated(resource, obj, version)
             if how:
                 found += await self._correct(resource, key_of(obj), obj, how)
         listed = {key_of(obj) for obj in items}
@@ -139,20 +139,25 @@ class Resync:
                 found += 1
         return found
 
-    def _outdated(self, resource: Resource, listed: JsonObject) -> str:
-        """What is wrong with the cache about a listed object: missing, differing, or empty."""
+    def _outdated(self, resource: Resource, listed: JsonObject, version: str) -> str:
+        """What is wrong with the cache about an object of a list of that version: missing, differing, or empty."""
         known = self.cache.version(resource, key_of(listed))
         if known is None or (resource in READ and not self.cache.whole(resource, key_of(listed))):
             return "missing"
-        return "differing" if newer(listed["metadata"]["resourceVersion"], known) else ""
+        shown = listed["metadata"]["resourceVersion"]
+        # A list that is no older than what is known, and shows an older state: history was rewritten by a backup.
+        return "differing" if newer(shown, known) or (shown != known and not newer(known, version)) else ""
 
     async def _correct(self, resource: Resource, key: Key, listed: JsonObject, how: str) -> int:
         """Take one object anew: whole where decisions read it, else from the listed metadata."""
         live: JsonObject | None = listed
+        known = self.cache.version(resource, key) or ""
         if resource in READ:
             live = await self.api.get(resource, key.namespace, key.name)
         if live is None:
             return 0
+        if how == "differing" and not newer(listed["metadata"]["resourceVersion"], known):
+            self._forget(resource, key)  # what is newer there never was
         self._take(resource, live, whole=resource in READ)
         metrics.resync_corrections_total.labels(resource.plural, how).inc()
         return 1

@@ -51,6 +51,9 @@ class Watching(Protocol):
     async def stop(self) -> None:
         """End soon."""
 
+    def restart(self) -> None:
+        """Read everything anew."""
+
 
 MakeWatcher = Callable[[Connection, tuple[str | None, ...], Callable[[Iterable[Hint]], None], Health], Watching]
 
@@ -87,7 +90,9 @@ class Operator:
             timeout=election.lease_duration_seconds - election.renew_deadline_seconds,
             connections=2,
         )
-        self.leader = Leader(self._lease_api, election, identity, gained=self._gained, lost=self._lost)
+        self.leader = Leader(
+            self._lease_api, election, identity, gained=self._gained, lost=self._lost, rewound=self._rewound
+        )
         self._api = Api(connection, fence=self.leader.deadline, ceiling=self._ceiling)
         self._events = Events(self._api, identity)
         self._visits = Visits(self._look_at, lambda: self._configuration.current.probe)
@@ -100,6 +105,7 @@ class Operator:
         self._server = settings.server
         self._term = asyncio.Event()
         self._deciding = False
+        self._fill = True
 
     async def run(self, stop: asyncio.Event) -> bool:
         """Run until `stop` is set, then end in less than 5 s and give the Lease back.
@@ -174,16 +180,21 @@ class Operator:
 
     async def _terms(self) -> None:
         """Fill the cache, then at the beginning of each term of leading bring it up to date and look at every key."""
-        await self._insist("the cache is not filled yet", self._resync.prime)
-        self.health.ready = True
-        fresh_until = boottime() + _FRESH_SECONDS
+        self._term.set()
+        fresh_until = 0.0
         while True:
             await self._term.wait()
             self._term.clear()
-            if boottime() > fresh_until:
-                await self._insist("the cache is not up to date yet", self._resync.compare)
-            fresh_until = 0.0
-            if self.leader.leading:
+            if self._fill:
+                self._fill = False
+                await self._insist("the cache is not filled yet", self._resync.prime)
+                self.health.ready = True
+                fresh_until = boottime() + _FRESH_SECONDS
+            else:
+                if boottime() > fresh_until:
+                    await self._insist("the cache is not up to date yet", self._resync.compare)
+                fresh_until = 0.0
+            if self.leader.leading and not self._fill:
                 self._deciding = True
                 self._look_at_all()
 
@@ -214,6 +225,14 @@ class Operator:
         self.queue.clear()
         self._visits.stop()
         metrics.condition.clear()
+
+    def _rewound(self) -> None:
+        """Nothing that is known holds any more: neither the cache nor where the watches had got to."""
+        log.warning("everything is read anew")
+        self.cache.clear()
+        self._watcher.restart()
+        self._fill = True
+        self._term.set()
 
     def _configured(self, settings: OperatorSettings) -> None:
         """A changed configuration: rates and levels at once, and every object is looked at (profiles, images)."""

@@ -25,6 +25,7 @@ class Candidate:
             identity,
             gained=lambda: self.diary.append("gained"),
             lost=lambda: self.diary.append("lost"),
+            rewound=lambda: self.diary.append("rewound"),
             clock=self.clock,
         )
 
@@ -202,3 +203,29 @@ async def test_a_lease_counts_as_unchanged_only_from_when_it_was_read(world):
     assert not await two.attempt()
     two.clock.forward(5)
     assert await two.attempt()
+
+
+async def test_a_lease_that_is_older_than_before_means_that_nothing_known_holds(world):
+    server, api = world
+    one, two = Candidate(api, "one"), Candidate(api, "two")
+    await one.attempt()
+    restore = server.backup()
+    await one.attempt()
+    await two.attempt()
+    restore()
+    assert await one.attempt()
+    assert one.diary == ["gained", "lost", "rewound", "gained"], "no write in between"
+    restore()
+    await two.attempt()
+    assert two.diary == ["rewound"]
+
+
+async def test_a_backup_from_before_the_lease_is_noticed_when_it_is_made(world):
+    server, api = world
+    restore = server.backup()
+    one = Candidate(api, "one")
+    await one.attempt()
+    await one.attempt()
+    restore()
+    assert await one.attempt()
+    assert one.diary == ["gained", "lost", "rewound", "gained"]

@@ -167,3 +167,20 @@ async def test_a_namespace_that_may_not_be_read_does_not_keep_the_others_waiting
     server.faults = []
     server.put(model(namespace="gone"))
     assert await both.compare() == 1
+
+
+async def test_what_is_older_in_a_later_list_comes_from_a_backup_and_is_taken(world):
+    server, resync, changed = world
+    restore = server.backup()
+    server.put({**server.get("Deployment", "ml", "chat-1"), "spec": {"replicas": 3, "template": {}}})
+    server.put(model(replicas=3))
+    await resync.compare()
+    changed.clear()
+    restore()
+    assert await resync.compare() == 0, "a list that is older than what is known may only be a late one"
+    for number in range(3):
+        server.put(child("Pod", name=f"later-{number}"))
+    assert await resync.compare() == 2 + 3
+    assert resync.cache.children[DEPLOYMENTS][KEY].view.replicas == 1
+    assert resync.cache.owners[OWNER].body["spec"].get("replicas") != 3
+    assert OWNER in changed

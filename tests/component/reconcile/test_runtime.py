@@ -118,3 +118,19 @@ async def test_a_standby_that_looked_long_ago_looks_again_before_it_decides(serv
         assert not one.leader.leading
         server.put(model())  # no watch tells of it
         await accepted(server)
+
+
+async def test_after_a_restore_of_etcd_what_came_back_counts(server, tmp_path):
+    def lease():
+        return server.all("Lease")[0]["metadata"]["resourceVersion"]
+
+    async with operator(server, tmp_path):
+        server.put(model())
+        await accepted(server)
+        restore, renewed = server.backup(), lease()
+        server.put(model(replicas=3))
+        await eventually(lambda: server.all("Deployment")[0]["spec"]["replicas"] == 3)
+        await eventually(lambda: lease() != renewed)
+        restore()
+        server.put(model(replicas=2))
+        await eventually(lambda: server.all("Deployment")[0]["spec"]["replicas"] == 2)
