@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ LONG: dict[str, Any] = {
     "LONG": "x" * 5000,
     "MANY": ["x"] * 10000,
     **{f"NAME{length}": "n" * length for length in (53, 63, 64, 253)},
+    "MEBIBYTES": ["x" * 4096] * 350,
+    "DEEP": functools.reduce(lambda inner, _: {"deep": inner}, range(300), {}),
 }
 DRY = ("--dry-run=server", "--validate=strict", "-o", "json", "-f", "-")
 
