@@ -1,4 +1,4 @@
-"""K1 to K8: what ends or blinds kopf 1.45.2, done to the operator between it and a real API server.
+"""K1 to K8, and F5: what ends or blinds kopf 1.45.2, done to the operator between it and a real API server.
 
 Each test breaks the transport, then asks that the operator is alive and that what was wanted meanwhile comes about.
 """
@@ -6,15 +6,18 @@ Each test breaks the transport, then asks that the operator is alive and that wh
 from __future__ import annotations
 
 import json
+import os
+import random
 import secrets
 import time
+from contextlib import ExitStack
 
 import pytest
 
 from paceline.kube.resources import DEPLOYMENTS, MODELDEPLOYMENTS
 from tests.faultproxy.calls import calls, writes
 from tests.faultproxy.proxy import proxying
-from tests.faultproxy.rules import Answer, Cut, ErrorFrame, Silence
+from tests.faultproxy.rules import Answer, Cut, Delay, ErrorFrame, Silence
 from tests.support.objects import objects_of
 from tests.support.operator_process import configuration, operating
 from tests.support.product import condition, modeldeployment
@@ -24,6 +27,9 @@ from tests.support.waiting import wait_until
 OUTAGE_SECONDS = 6.0
 #: Resync (5 s ± 20 %), Lease (4 s) and retries after an outage; the machine may be busy.
 CONVERGES_SECONDS = 45.0
+#: F5: 5 s for each call is the full size.
+SLOW_SECONDS = 5.0 if os.environ.get("PACELINE_TEST_SIZE") == "full" else 0.5
+SLOW_CONVERGES_SECONDS = 180.0
 SECRET = "hf_" + secrets.token_hex(16)
 
 watching = calls("list", "watch")
@@ -300,3 +306,27 @@ def test_watches_that_are_cut_again_and_again_lose_nothing(proxy, place, objects
         for replicas in (2, 3, 1):
             want(objects, place, model, replicas)
             converged(objects, place, model, operator, replicas=replicas)
+
+
+@pytest.mark.timeout(300)
+def test_f5_an_api_server_that_is_slow_and_fails_a_third_of_the_calls_only_costs_time(
+    proxy, place, objects, operator, model
+):
+    chance = random.Random(5)
+    failures = (Answer(500), Answer(503), Cut())
+
+    def not_of_the_lease(call):
+        return call.resource != "leases" and call.verb != "watch"
+
+    def some(of):
+        return lambda call: not_of_the_lease(call) and call.verb != "list" and chance.random() < of
+
+    with ExitStack() as faults:
+        failing = [faults.enter_context(proxy.fault(some(0.1), action)) for action in failures]
+        late = faults.enter_context(proxy.fault(not_of_the_lease, Delay(SLOW_SECONDS)))
+        for replicas in (2, 3, 4, 5):
+            want(objects, place, model, replicas)
+            took = converged(objects, place, model, operator, replicas=replicas, seconds=SLOW_CONVERGES_SECONDS)
+            print(f"converged after {took:.1f} s with {SLOW_SECONDS} s for each call")
+        assert late.struck > 0
+        assert sum(rule.struck for rule in failing) > 0

@@ -1,0 +1,42 @@
+"""F4: the API server is away, and comes back. PACELINE_TEST_SIZE=full leaves it away for 2 minutes instead of 10 s."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from paceline.local import cluster as embedded
+from tests.support.embedded import kill
+from tests.support.load import users
+from tests.support.product import NAMESPACE, SYSTEM, Product
+
+AWAY_SECONDS = 120.0 if os.environ.get("PACELINE_TEST_SIZE") == "full" else 10.0
+MODEL = "unattended"
+
+pytestmark = pytest.mark.timeout(400)
+
+
+def operators(product: Product) -> list[tuple[str, int]]:
+    """Pods of the operator and how often they were restarted."""
+    pods = product.items("pod", "-l", "app.kubernetes.io/component=operator", namespace=SYSTEM)
+    return [(pod["metadata"]["uid"], pod["status"]["containerStatuses"][0]["restartCount"]) for pod in pods]
+
+
+def test_models_answer_while_the_api_server_is_away_and_the_operator_outlives_it(product: Product) -> None:
+    local = product.cluster.local
+    assert local is not None
+    url = product.serve(MODEL)
+    before = operators(product)
+    with users(url, MODEL, 10.0) as load:
+        kill(local.name, "apiserver")
+        until = time.monotonic() + AWAY_SECONDS
+        product.eventually(lambda: time.monotonic() > until, AWAY_SECONDS + 5, "it is away")
+        assert embedded.up(local.name).state == "Running"
+        product.cluster.kubectl("scale", f"mdep/{MODEL}", "-n", NAMESPACE, "--replicas=2")
+        product.eventually(lambda: product.ready(MODEL)["status"]["readyReplicas"] == 2, 60, "two answer")
+    assert load.failures == []
+    assert load.answered == load.sent > 10 * AWAY_SECONDS
+    assert operators(product) == before, "the same process all the time"
+    product.delete("mdep", MODEL)
