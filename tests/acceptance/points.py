@@ -153,6 +153,13 @@ FIRST_LIGHT = (
 
 _EXAMINED = (*OPERATOR, "tests/examiner", "tests/faultproxy", "tests/integration/examiner")
 _PLANS = "tests/integration/examiner/test_plans.py"
+_FAULTS = (
+    *(
+        f"tests/integration/test_{name}.py"
+        for name in ("admission", "bad_input", "etcd", "hand_list", "kopf_faults", "rights_lost", "starved")
+    ),
+    *(f"tests/e2e/test_{name}.py" for name in ("apiserver_gone", "node_drained", "node_lost")),
+)
 _WORKLOADS = ("create", "roll", "revert", "scale", "delete", "recreate")
 
 MODEL_DEPLOYMENT = (
@@ -205,6 +212,13 @@ MODEL_DEPLOYMENT = (
         "A real GGUF model is served by llama.cpp through the same manifest shape and streams",
         pytest("-s", "tests/e2e/test_llamacpp.py"),
         (*OPERATOR, "tests/e2e/test_llamacpp.py"),
+    ),
+    Point(
+        13,
+        "Faults F1-F19 and bad input: named in 30 s with a remedy, the old revision serves, all heals by itself",
+        pytest(*_FAULTS),
+        (*OPERATOR, "tests/faultproxy", *_FAULTS),
+        FULL,
     ),
 )
 
