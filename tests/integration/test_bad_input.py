@@ -1,7 +1,7 @@
 """Everything that can be wrong with a model but for its fields: each is named, with a remedy, and heals by itself.
 
-All cases are made at once and cured at once, on a real kubelet; each test looks at its own. Wrong fields: see
-test_admission.py.
+All cases are made at once and cured at once, on a real kubelet; each test looks at its own. Those with a spec before
+the wrong one serve first, and must go on. Wrong fields: see test_admission.py.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 
 from paceline.api.names import child_name
 from paceline.api.reasons import BY_NAME
-from paceline.kube.resources import DEPLOYMENTS, MODELDEPLOYMENTS
+from paceline.kube.resources import DEPLOYMENTS, MODELDEPLOYMENTS, PODS
 from tests.support.models import merged
 from tests.support.objects import LIMITS, objects_of
 from tests.support.operator_process import NOWHERE, SIM, configuration, operating
@@ -27,14 +27,20 @@ NAMED_SECONDS = 30
 HEALED_SECONDS = 90
 IMAGE = "localhost/paceline:dev"
 RUN = secrets.token_hex(3)
-NAMESPACES = PLAIN, QUOTA, USED, SMALL, LIMITED = tuple(
-    f"t-bad-{name}-{RUN}" for name in ("input", "quota", "used", "small", "limited")
+NAMESPACES = PLAIN, QUOTA, USED, SMALL, LIMITED, FULL = tuple(
+    f"t-bad-{name}-{RUN}" for name in ("input", "quota", "used", "small", "limited", "full")
 )
 #: By namespace, what its quota has to be too little, and what it has afterwards.
-QUOTAS = {QUOTA: ("count/services", "0", "9"), USED: ("count/pods", "1", "9"), SMALL: ("requests.cpu", "9m", "1")}
+QUOTAS = {
+    QUOTA: ("count/services", "0", "9"),
+    USED: ("count/pods", "1", "9"),
+    SMALL: ("requests.cpu", "9m", "1"),
+    FULL: ("count/pods", "1", "9"),
+}
 QUICK = ["--load-seconds=0"]
 GPU = {**SIM, "name": "gpu", "acceleratorResource": "nvidia.com/gpu"}
 LATER = {**SIM, "name": "later"}
+TIGHT = {"name": "tight", "resources": {"requests": {"cpu": "10m"}, "limits": {"memory": "64Mi"}}}
 HUGE = {"name": "huge", "resources": {"requests": {"cpu": "1M"}}}
 ODD = {"name": "odd", "resources": {"requests": {"cpu": "0.0100", "memory": "65536Ki"}, "limits": {"memory": "1e9"}}}
 
@@ -53,9 +59,6 @@ def command(*words):
     }
 
 
-GOOD_SERVER = ("paceline", "engine-sim", "--load-seconds=0")
-
-
 @dataclass(frozen=True)
 class Case:
     """Something wrong with a model.
@@ -64,6 +67,7 @@ class Case:
         shows: Type of the condition that must be False.
         says: Words of its message, besides a remedy.
         cure: A change of the spec that heals it; None where something else does.
+        before: A spec that serves before the wrong one comes, and while it is there; None: it is wrong from the start.
     """
 
     reason: str
@@ -72,6 +76,15 @@ class Case:
     shows: str = "Available"
     cure: dict[str, Any] | None = None
     namespace: str = PLAIN
+    before: dict[str, Any] | None = None
+
+    def shown(self, seen):
+        """Whether the condition says it, in all words."""
+        return (
+            seen.get("reason") == self.reason
+            and seen["status"] == "False"
+            and all(words in seen["message"] for words in self.says)
+        )
 
 
 def limit_range():
@@ -115,10 +128,44 @@ def stranger(name):
     }
 
 
+#: A server that costs next to nothing: a simulator needs seconds of a core to start.
+PLAIN_SERVER = ("python3", "-m", "http.server", "8000", "--directory", "/tmp")
+SLEEPER = ("python3", "-c", "import time; time.sleep(999)")
+HANGING = """
+import http.server, time
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+    def do_POST(self):
+        time.sleep(999)
+http.server.ThreadingHTTPServer(("", 8000), Handler).serve_forever()
+"""
+HOG = "hog = [bytes([1]) * 10**6 for _ in range(1000)]"
+
+
+def plain(*words, **spec):
+    """A command that is asked for /, and for nothing else."""
+    asked = {"engine": {"custom": {"readinessPath": "/"}}}
+    return merged(merged(command(*words), asked), spec)
+
+
+def spoiled(reason, spec, says, cure, namespace=PLAIN):
+    """A case whose model serves before."""
+    return Case(reason, spec, says, "Ready", cure, namespace, plain(*PLAIN_SERVER))
+
+
+def server(*words):
+    return {"engine": {"custom": {"command": list(words)}}}
+
+
 CRASH = "import sys; sys.exit('the weights are torn')"
 CASES = {
     "unknown-profile": Case(
-        "UnknownProfile", sim(hardware={"profile": "later"}), ('"later"', "it knows: ", "sim", "profiles"), "Accepted"
+        "UnknownProfile",
+        plain(*PLAIN_SERVER, hardware={"profile": "later"}),
+        ('"later"', "it knows: ", "sim", "profiles"),
+        "Accepted",
     ),
     "image-nowhere": Case(
         "ImagePullFailed",
@@ -128,18 +175,18 @@ CASES = {
     ),
     "crashing-command": Case(
         "EngineCrashing",
-        command("python3", "-c", CRASH),
+        plain("python3", "-c", CRASH),
         ("exit code 1", "the weights are torn"),
-        cure={"engine": {"custom": {"command": list(GOOD_SERVER)}}},
+        cure=server(*PLAIN_SERVER),
     ),
     "crashing-engine": Case(
         "EngineCrashing", sim("--fault=crash-at-start=3"), ("exit code 3",), cure={"engine": {"args": QUICK}}
     ),
     "no-such-command": Case(
         "EngineCannotStart",
-        command("/no/such/program"),
+        plain("/no/such/program"),
         ("/no/such/program",),
-        cure={"engine": {"custom": {"command": list(GOOD_SERVER)}}},
+        cure=server(*PLAIN_SERVER),
     ),
     "never-ready": Case(
         "EngineNotReady",
@@ -152,19 +199,79 @@ CASES = {
     ),
     "more-gpus-than-a-node": Case(
         "NoCapacity",
-        sim(hardware={"profile": "gpu", "count": 9}),
+        plain(*PLAIN_SERVER, hardware={"profile": "gpu", "count": 9}),
         ("nvidia.com/gpu",),
         cure={"hardware": {"profile": "sim", "count": 1}},
     ),
-    "no-free-gpu": Case("NoCapacity", sim(hardware={"profile": "gpu", "count": 8}), ("nvidia.com/gpu",)),
-    "huge-quantity": Case(
-        "NoCapacity", sim(hardware={"profile": "huge"}), ("cpu",), cure={"hardware": {"profile": "odd"}}
+    "no-free-gpu": Case(
+        "NoCapacity", plain(*PLAIN_SERVER, hardware={"profile": "gpu", "count": 8}), ("nvidia.com/gpu",)
     ),
-    "quota-for-services": Case("QuotaExceeded", sim(), ("exceeded quota", "count/services"), "Accepted", None, QUOTA),
-    "quota-used-up": Case("QuotaExceeded", sim(), ("exceeded quota", "count/pods"), "Available", None, USED),
+    "huge-quantity": Case(
+        "NoCapacity",
+        plain(*PLAIN_SERVER, hardware={"profile": "huge"}),
+        ("cpu",),
+        cure={"hardware": {"profile": "odd"}},
+    ),
+    "quota-for-services": Case(
+        "QuotaExceeded", plain(*PLAIN_SERVER), ("exceeded quota", "count/services"), "Accepted", None, QUOTA
+    ),
+    "quota-used-up": Case(
+        "QuotaExceeded", plain(*PLAIN_SERVER), ("exceeded quota", "count/pods"), "Available", None, USED
+    ),
     "quota-too-small": Case("QuotaTooSmall", sim(), ('"few" allows no replica', "0.01"), "Fits", None, SMALL),
-    "limits-of-the-namespace": Case("PodRefused", sim(), ("memory",), "Available", None, LIMITED),
-    "a-strangers-deployment": Case("ChildConflict", sim(), ("Deployment", "not ours", "Delete or rename"), "Accepted"),
+    "limits-of-the-namespace": Case("PodRefused", plain(*PLAIN_SERVER), ("memory",), "Available", None, LIMITED),
+    "hangs": Case(
+        "EngineNotAnswering",
+        merged(command("python3", "-c", HANGING), {"engine": {"custom": {"inference": "OpenAI"}}}),
+        ("test request to 1 of 1 ready pods failed",),
+        cure={"engine": {"custom": {"inference": "None"}}},
+    ),
+    "slow-start": Case(
+        "EngineStarting", plain("sh", "-c", f"sleep 25; exec {' '.join(PLAIN_SERVER)}"), ("startupSeconds",)
+    ),
+    "served-image-nowhere": spoiled(
+        "ImagePullFailed",
+        plain(*PLAIN_SERVER, model={"uri": "image://registry.invalid/engine:1"}),
+        ("registry.invalid/engine:1",),
+        {"model": {"uri": f"image://{IMAGE}"}},
+    ),
+    "served-crashing": spoiled(
+        "EngineCrashing", plain("python3", "-c", CRASH), ("the weights are torn",), server(*PLAIN_SERVER)
+    ),
+    "served-never-ready": spoiled(
+        "EngineNotReady",
+        plain(*SLEEPER, lifecycle={"startupSeconds": 5}),
+        ("startupSeconds (5)",),
+        server(*PLAIN_SERVER) | {"lifecycle": {"startupSeconds": 600}},
+    ),
+    "served-no-free-gpu": spoiled(
+        "NoCapacity",
+        plain(*PLAIN_SERVER, hardware={"profile": "gpu", "count": 8}),
+        ("nvidia.com/gpu",),
+        {"hardware": {"profile": "sim", "count": 1}},
+    ),
+    "served-out-of-memory": spoiled(
+        "EngineOutOfMemory",
+        plain("python3", "-c", HOG, hardware={"profile": "tight"}),
+        (),
+        server(*PLAIN_SERVER) | {"hardware": {"profile": "sim"}},
+    ),
+    "served-no-such-claim": spoiled(
+        "Resolving",
+        plain(*PLAIN_SERVER, model={"uri": "pvc://nowhere/model"}, engine={"type": "Custom", "image": IMAGE}),
+        ("nowhere",),
+        {"model": {"uri": f"image://{IMAGE}"}, "engine": {"type": None, "image": None}},
+    ),
+    "served-quota-for-pods": spoiled(
+        "QuotaExceeded",
+        plain(*PLAIN_SERVER, template={"annotations": {"example.com/new": "1"}}),
+        ("exceeded quota", "count/pods"),
+        None,
+        FULL,
+    ),
+    "a-strangers-deployment": Case(
+        "ChildConflict", plain(*PLAIN_SERVER), ("Deployment", "not ours", "Delete or rename"), "Accepted"
+    ),
 }
 
 
@@ -174,6 +281,7 @@ class World:
 
     Attributes:
         named: By case, the seconds until the condition was there, and the condition.
+        served: By case, the model when it was named.
         healed: By case, the seconds from the cure until it was Ready.
     """
 
@@ -181,6 +289,7 @@ class World:
     operator: Any
     settings: dict[str, Any]
     named: dict[str, tuple[float, dict[str, Any]]] = field(default_factory=dict)
+    served: dict[str, dict[str, Any]] = field(default_factory=dict)
     healed: dict[str, float] = field(default_factory=dict)
 
     def profiles(self, *names):
@@ -202,8 +311,9 @@ class World:
             found = self.look()
             for name, case in CASES.items():
                 seen = condition(found.get(name), case.shows)
-                if name not in self.named and seen.get("reason") == case.reason and seen["status"] == "False":
+                if name not in self.named and case.shown(seen):
                     self.named[name] = time.monotonic() - begun, seen
+                    self.served[name] = found[name]
             return len(self.named) == len(CASES) or time.monotonic() - begun > 1.5 * NAMED_SECONDS
 
         wait_until(all_named, 2 * NAMED_SECONDS, "every case is named", every=0.5)
@@ -236,7 +346,7 @@ def places(cluster, paceline_image):
 @pytest.fixture(scope="module")
 def world(places, tmp_path_factory):
     """Every case, made and named."""
-    settings = configuration(*NAMESPACES, profiles=[NOWHERE, SIM, GPU, HUGE, ODD])
+    settings = configuration(*NAMESPACES, profiles=[NOWHERE, SIM, GPU, HUGE, ODD, TIGHT])
     folder = tmp_path_factory.mktemp("operator")
     with objects_of(places.kubeconfig) as objects, operating(folder, settings, places.kubeconfig) as operator:
         world = World(objects, operator, settings)
@@ -246,8 +356,15 @@ def world(places, tmp_path_factory):
             objects.apply(quota(namespace, enough=False))
         objects.apply(limit_range())
         objects.apply(stranger("a-strangers-deployment"))
-        objects.apply(modeldeployment("takes-all-gpus", PLAIN, **sim(hardware={"profile": "gpu", "count": 8})))
+        objects.apply(
+            modeldeployment("takes-all-gpus", PLAIN, **plain(*PLAIN_SERVER, hardware={"profile": "gpu", "count": 8}))
+        )
+        served = {name: case for name, case in CASES.items() if case.before is not None}
+        for name, case in served.items():
+            objects.apply(modeldeployment(name, case.namespace, **case.before))
         wait_until(lambda: is_ready(objects.model(PLAIN, "takes-all-gpus")), 60, "all GPUs are taken")
+        for name, case in served.items():
+            wait_until(lambda name=name, at=case.namespace: is_ready(objects.model(at, name)), 90, f"{name} serves")
         for name, case in CASES.items():
             objects.apply(modeldeployment(name, case.namespace, **case.spec))
         yield world
@@ -263,7 +380,7 @@ def named(world):
 def cured(named):
     """Every cause taken away at once."""
     objects = named.objects
-    named.profiles(NOWHERE, SIM, GPU, HUGE, ODD, LATER)
+    named.profiles(NOWHERE, SIM, GPU, HUGE, ODD, TIGHT, LATER)
     for namespace in QUOTAS:
         objects.apply(quota(namespace, enough=True))
     objects.delete(LIMITS, LIMITED, "small")
@@ -289,6 +406,14 @@ def test_what_is_wrong_is_named_with_a_remedy_within_30_seconds(named, name):
     assert last_words in seen["message"] or any(verb in seen["message"] for verb in ("Use ", "Raise ", "Delete "))
 
 
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.before is not None])
+def test_what_served_before_goes_on_serving(named, name):
+    found = named.served[name]
+    assert condition(found, "Available")["status"] == "True", found["status"]["conditions"]
+    assert found["status"]["readyReplicas"] == 1
+    assert found["status"]["revisions"]["stable"]["replicas"] == 1
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_it_heals_by_itself_when_the_cause_goes(cured, name):
     assert name in cured.healed, cured.look().get(name, {}).get("status", {}).get("conditions")
@@ -296,10 +421,15 @@ def test_it_heals_by_itself_when_the_cause_goes(cured, name):
     assert cured.healed[name] <= HEALED_SECONDS
 
 
+def test_an_engine_that_starts_slowly_is_left_in_peace(cured):
+    (pod,) = cured.objects.all(PODS, PLAIN, "paceline.dev/modeldeployment=slow-start")
+    assert [one["restartCount"] for one in pod["status"]["containerStatuses"]] == [0]
+
+
 def test_a_profile_removed_later_keeps_its_models_serving_and_heals_when_it_is_back(cured):
     objects, name = cured.objects, "unknown-profile"
     (before,) = objects.all(DEPLOYMENTS, PLAIN, f"paceline.dev/modeldeployment={name}")
-    cured.profiles(NOWHERE, SIM, GPU, HUGE, ODD)
+    cured.profiles(NOWHERE, SIM, GPU, HUGE, ODD, TIGHT)
 
     def refused():
         found = objects.model(PLAIN, name)
@@ -308,7 +438,7 @@ def test_a_profile_removed_later_keeps_its_models_serving_and_heals_when_it_is_b
     found = wait_until(refused, NAMED_SECONDS, "the missing profile is named", every=0.3)
     assert condition(found, "Available")["status"] == "True"
     assert "still serves" in condition(found, "Ready")["message"]
-    cured.profiles(NOWHERE, SIM, GPU, HUGE, ODD, LATER)
+    cured.profiles(NOWHERE, SIM, GPU, HUGE, ODD, TIGHT, LATER)
     wait_until(lambda: is_ready(objects.model(PLAIN, name)), NAMED_SECONDS, "it is Ready again", every=0.3)
     (after,) = objects.all(DEPLOYMENTS, PLAIN, f"paceline.dev/modeldeployment={name}")
     for key in ("uid", "generation"):
@@ -358,7 +488,7 @@ def test_a_configuration_with_a_wrong_quantity_is_refused_and_the_last_good_one_
     assert "Correct the file" in line
     assert cured.operator.alive
     assert is_ready(cured.objects.model(PLAIN, "unknown-profile")), "profiles of the last good configuration still hold"
-    cured.profiles(NOWHERE, SIM, GPU, HUGE, ODD, LATER)
+    cured.profiles(NOWHERE, SIM, GPU, HUGE, ODD, TIGHT, LATER)
 
 
 @pytest.mark.parametrize(

@@ -308,7 +308,7 @@ def test_watches_that_are_cut_again_and_again_lose_nothing(proxy, place, objects
             converged(objects, place, model, operator, replicas=replicas)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_f5_an_api_server_that_is_slow_and_fails_a_third_of_the_calls_only_costs_time(
     proxy, place, objects, operator, model
 ):
