@@ -22,6 +22,8 @@ def product() -> Iterator[Product]:
         values = {
             "images": {"llamaCpp": llamaserver.REFERENCE},
             "profiles": {"cpu": {"resources": _SMALL}},
+            # test_node_drained.py drives everything else away.
+            "operator": {"tolerations": [{"key": "example.com/spot", "operator": "Exists"}]},
             "fetch": {"allowedNetworks": [f"{cluster.local.host}/32"]},
         }
         yield install(cluster, values)
