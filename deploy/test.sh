@@ -16,7 +16,7 @@ step() {
   else failed+=("$name"); timings+=("FAIL  $((SECONDS - started)) s  $name"); fi
 }
 
-# Two workers, for the cores that CI has; those that measure times run alone.
+# Two workers, for the cores that CI has; what keeps both busy by itself, or measures times, runs alone.
 covered() { coverage run -m pytest -q -n 2 "$@"; }
 alone() { coverage run -m pytest -q "$@"; }
 
@@ -35,11 +35,16 @@ unit() {
 }
 component() {
   step "llama-server" paceline local binaries llama-server
-  step "component" alone -m "not slow" tests/component --ignore=tests/component/fetch
+  step "component" covered -m "not slow" tests/component --ignore=tests/component/fetch
   step "fetch" covered -m "not slow" tests/component/fetch
   step "planted bugs" pytest -q tests/mutations
 }
-integration() { built; step "integration" alone tests/integration; }
+integration() {
+  local crowds=(tests/integration/examiner tests/integration/acto tests/integration/test_bad_input.py)
+  built
+  step "integration" covered --dist loadfile tests/integration "${crowds[@]/#/--ignore=}"
+  step "integration, many at a time" alone "${crowds[@]}"
+}
 e2e() { built; step "e2e" pytest -q tests/e2e; }
 scan() { step "scan" pytest -q tests/scan; }
 

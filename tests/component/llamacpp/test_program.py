@@ -108,18 +108,17 @@ def test_a_request_under_way_is_counted_as_running_until_it_is_given_up(server: 
 def test_sigterm_cuts_an_answer_short(model: Path, tmp_path: Path) -> None:
     """Why the plan gives it the time to finish before SIGTERM and none after it.
 
-    Once nobody listens any more it mostly ends at once, now and then not within a minute: the grace period ends it then.
+    Once nobody listens any more it mostly ends, now and then not within a minute: the grace period ends it then.
     """
     made = plan({"lifecycle": {"drainSeconds": 60}})
     assert (made.pre_stop_seconds, made.drain_seconds) == (65, 0)
-    with running(made, model, tmp_path / "log") as server:
-        with server.endless() as stream:
-            server.process.send_signal(signal.SIGTERM)
-            lines = []
-            # It computes nothing more, but keeps the connection until its next sign of life is due, after 30 s.
-            with pytest.raises(httpx.TransportError):
-                lines.extend(stream)
-            assert not [line for line in lines if "[DONE]" in line or '"finish_reason":"' in line]
+    with running(made, model, tmp_path / "log") as server, server.endless() as stream:
+        server.process.send_signal(signal.SIGTERM)
+        lines = []
+        # It computes nothing more, but keeps the connection until its next sign of life is due, after 30 s.
+        with pytest.raises(httpx.TransportError):
+            lines.extend(stream)
+        assert not [line for line in lines if "[DONE]" in line or '"finish_reason":"' in line]
 
 
 def test_sigterm_ends_it_at_once_when_it_is_idle(model: Path, tmp_path: Path) -> None:

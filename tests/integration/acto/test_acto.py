@@ -21,7 +21,7 @@ FULL = os.environ.get("PACELINE_TEST_SIZE") == "full"
 ONLY = os.environ.get("PACELINE_ACTO_ONLY", "").split("|") if os.environ.get("PACELINE_ACTO_ONLY") else []
 ROTATION = int(os.environ.get("PACELINE_ACTO_ROTATION", int(time.time() // 86400)))
 #: Cases that the short form carries out.
-SHORT = 32
+SHORT = 24
 
 pytestmark = pytest.mark.timeout(3000)
 

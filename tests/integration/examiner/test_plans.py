@@ -23,7 +23,7 @@ from tests.examiner.workloads import WORKLOADS
 FULL = os.environ.get("PACELINE_TEST_SIZE") == "full"
 ROTATION = int(os.environ.get("PACELINE_EXAMINER_ROTATION", time.time() // 86_400))
 ASKED = [Plan.parse(words) for words in os.environ.get("PACELINE_EXAMINER_PLANS", "").split()]
-SHORT = int(os.environ.get("PACELINE_EXAMINER_COUNT", "16"))
+SHORT = int(os.environ.get("PACELINE_EXAMINER_COUNT", "12"))
 #: Where more troubles than this do not come up, the plans no longer fit what the operator does. Some never do on a busy
 #: machine: the more there is to do, the more events one status write answers.
 MISSED_SHARE = 0.2
