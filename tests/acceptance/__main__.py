@@ -87,7 +87,7 @@ def page(name: str, points: tuple[Point, ...], results: dict[str, dict[str, obje
     for point in points:
         result = results.get(str(point.number))
         rows += [f"## {point.number}. {point.title}", ""]
-        command = " ".join(("python", *point.command[1:]))
+        command = " ".join((*(f"{k}={v}" for k, v in point.environment.items()), "python", *point.command[1:]))
         rows += [f"- command: `{command}`"]
         if result is None:
             rows += ["- not run yet", ""]

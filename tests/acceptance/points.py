@@ -182,7 +182,7 @@ MODEL_DEPLOYMENT = (
     ),
     Point(
         8,
-        "Image, arguments, back in mid-rollout, 3 to 1 to 3 under load: no request fails and no stream is cut",
+        "Image, arguments, back in mid-rollout, 3-1-3 under load, 30 % streams: no request fails, no stream is cut",
         pytest("tests/e2e/test_rollouts.py"),
         (*OPERATOR, "tests/e2e"),
         FULL,

@@ -22,6 +22,8 @@ REQUESTS = 2000 if FULL else 300
 PER_SECOND = 25.0
 MODEL = "changing"
 
+Record = Callable[[str, object], None]
+
 pytestmark = pytest.mark.timeout(900)
 
 
@@ -41,7 +43,7 @@ def objects(product: Product) -> Iterator[Objects]:
 
 
 @contextmanager
-def served(product: Product, objects: Objects) -> Iterator[Recorder]:
+def served(product: Product, objects: Objects, record: Record) -> Iterator[Recorder]:
     """Three replicas under load; at the end every request must have been answered whole."""
     product.apply(manifest())
     product.ready(MODEL)
@@ -54,6 +56,7 @@ def served(product: Product, objects: Objects) -> Iterator[Recorder]:
             product.eventually(lambda: load.sent >= REQUESTS, 300, f"{REQUESTS} requests are sent")
         assert load.failures == []
         assert load.answered == load.sent
+        record("requests", f"{load.sent} sent, {load.answered} answered whole, {len(load.failures)} failed or cut")
     finally:
         product.delete("mdep", MODEL)
         product.eventually(lambda: not product.items("pod", "-l", selector()), 120, "its pods are gone")
@@ -80,30 +83,32 @@ def rolled_out(product: Product) -> Callable[[], bool]:
     return look
 
 
-def test_a_change_of_arguments_fails_no_request(product: Product, objects: Objects) -> None:
-    with served(product, objects) as recorder:
+def test_a_change_of_arguments_fails_no_request(product: Product, objects: Objects, record_property: Record) -> None:
+    with served(product, objects, record_property) as recorder:
         begun = time.monotonic()
         product.apply(manifest(args=("--seed=2",)))
         product.eventually(rolled_out(product), 240, "the new revision is rolled out")
         assert recorder.fewest(begun) >= 3
 
 
-def test_a_change_of_the_image_fails_no_request(product: Product, objects: Objects) -> None:
+def test_a_change_of_the_image_fails_no_request(product: Product, objects: Objects, record_property: Record) -> None:
     local = product.cluster.local
     assert local is not None
     other, socket = "localhost/paceline:other", Folders.of(local.name).socket
     run(
         "ctr", "--address", socket, "--namespace", "k8s.io", "images", "tag", "--force", "localhost/paceline:dev", other
     )
-    with served(product, objects) as recorder:
+    with served(product, objects, record_property) as recorder:
         begun = time.monotonic()
         product.apply(manifest(image=other))
         product.eventually(rolled_out(product), 240, "the new revision is rolled out")
         assert recorder.fewest(begun) >= 3
 
 
-def test_going_back_in_the_middle_of_a_rollout_fails_no_request(product: Product, objects: Objects) -> None:
-    with served(product, objects) as recorder:
+def test_going_back_in_the_middle_of_a_rollout_fails_no_request(
+    product: Product, objects: Objects, record_property: Record
+) -> None:
+    with served(product, objects, record_property) as recorder:
         begun = time.monotonic()
         product.apply(manifest(args=("--seed=3",)))
         half_way = {"candidate", "stable"}
@@ -120,8 +125,8 @@ def test_going_back_in_the_middle_of_a_rollout_fails_no_request(product: Product
         assert sorted(one["revision"] for one in kept) == [2, 3]
 
 
-def test_scaling_down_and_up_fails_no_request(product: Product, objects: Objects) -> None:
-    with served(product, objects) as recorder:
+def test_scaling_down_and_up_fails_no_request(product: Product, objects: Objects, record_property: Record) -> None:
+    with served(product, objects, record_property) as recorder:
         begun = time.monotonic()
         product.cluster.kubectl("scale", f"mdep/{MODEL}", "-n", NAMESPACE, "--replicas=1")
         product.eventually(lambda: len(product.items("pod", "-l", selector())) == 1, 240, "one is left")

@@ -67,7 +67,7 @@ class Examiner:
             self.lesson(workload)
         begun = time.monotonic()
         verdicts = at_once(self._judge, plans)
-        print(summary(verdicts, time.monotonic() - begun))
+        print(f"examiner: {summary(verdicts)}, in {time.monotonic() - begun:.0f} s")
         return verdicts
 
     def _judge(self, plan: Plan) -> Verdict:
@@ -86,14 +86,14 @@ def at_once(act: Callable[[Item], Made], items: Iterable[Item]) -> list[Made]:
         return list(pool.map(act, items))
 
 
-def summary(verdicts: Sequence[Verdict], seconds: float) -> str:
+def summary(verdicts: Sequence[Verdict]) -> str:
     """The figures of a batch in one line."""
     struck = [each for each in verdicts if each.struck]
     times = sorted(each.seconds for each in struck) or [0.0]
     return (
-        f"examiner: {len(verdicts)} plans in {seconds:.0f} s, {len(verdicts) - len(struck)} did not come up, "
-        f"{sum(bool(each.wrong) for each in verdicts)} failed; converged p95 {_quantile(times, 0.95):.1f} s, "
-        f"max {times[-1]:.1f} s"
+        f"{len(verdicts)} run, {len(verdicts) - len(struck)} did not come up, "
+        f"{sum(bool(each.wrong) for each in verdicts)} failed, converged within {_quantile(times, 0.95):.1f} s (p95), "
+        f"{times[-1]:.1f} s (max)"
     )
 
 

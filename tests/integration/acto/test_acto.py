@@ -76,13 +76,15 @@ def test_the_api_server_takes_the_children_of_what_is_right_and_of_nothing_wrong
     assert not (found := unexplained(asked_of_children.alarms)), found
 
 
-def test_every_leaf_of_the_schema_is_touched_by_a_right_and_by_a_wrong_value(asked):
+def test_every_leaf_of_the_schema_is_touched_by_a_right_and_by_a_wrong_value(asked, record_property):
     touched = {
         expect: {case.path for case in asked.ran if case.expect is expect}
         for expect in (Expectation.VALID, Expectation.REFUSED)
     }
     for expect, paths in touched.items():
         assert crd.leaves() <= paths, f"{expect}: {sorted(crd.leaves() - paths)}"
+    record_property("leaves touched", len(crd.leaves()))
+    record_property("cases asked", dict(Counter(case.expect.value for case in asked.ran)))
 
 
 def test_what_only_the_operator_can_refuse_is_named_in_time_and_the_children_stay(tried):
@@ -101,13 +103,15 @@ def test_conditions_settle_and_are_well_formed(tried):
     assert not (found := unexplained(tried.of("settled", "conditions"))), found
 
 
-def test_the_operator_lives_and_its_log_has_no_error(made, tried):
+def test_the_operator_lives_and_its_log_has_no_error(made, tried, record_property):
     assert made.operator.alive, made.operator.tail
     assert oracles.log_alarms(made.operator.lines()) == []
     assert tried.ran
+    record_property("cases carried out", len(tried.ran))
 
 
-def test_no_explanation_is_stale(asked, asked_of_children, tried):
+def test_no_explanation_is_stale(asked, asked_of_children, tried, record_property):
     ran = [*tried.ran, *(case for case in asked.ran if not case.admitted)]
     alarms = [*asked.alarms, *asked_of_children.alarms, *tried.alarms]
+    record_property("alarms", f"{len(alarms)}, unexplained {len(lists.unexplained(alarms, lists.explained()))}")
     assert lists.stale(lists.explained(), alarms, ran, complete=FULL and not ONLY) == []

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 
 import pytest
 
-from tests.examiner.batch import Examiner, failed_once
+from tests.examiner.batch import Examiner, Verdict, failed_once, summary
 from tests.examiner.plan import Plan, plans, some
 from tests.examiner.workloads import WORKLOADS
 
@@ -38,21 +39,24 @@ def chosen() -> list[str]:
     return list(WORKLOADS) if FULL else [list(WORKLOADS)[ROTATION % len(WORKLOADS)]]
 
 
-def expect_all_passed(examiner: Examiner, wanted: list[Plan]) -> None:
+def expect_all_passed(examiner: Examiner, wanted: list[Plan]) -> list[Verdict]:
     verdicts = examiner.examine(wanted)
     wrong = [str(each) for each in verdicts if each.wrong]
     assert not wrong, "\n".join([f"logs below {examiner.hall.folder}", *wrong])
     missed = [str(each.plan) for each in verdicts if not each.struck]
     assert len(missed) <= max(1, MISSED_SHARE * len(verdicts)), f"these did not come up: {missed}"
+    return verdicts
 
 
 @pytest.mark.parametrize("workload", chosen())
-def test_a_troubled_run_ends_as_an_untroubled_one_does(examiner: Examiner, workload: str) -> None:
+def test_a_troubled_run_ends_as_an_untroubled_one_does(
+    examiner: Examiner, workload: str, record_property: Callable[[str, object], None]
+) -> None:
     every = plans(examiner.lesson(workload))
     asked = [plan for plan in ASKED if plan.workload == workload]
     wanted = asked or (every if FULL else some(every, SHORT, ROTATION // len(WORKLOADS)))
     print(f"{workload}: {len(wanted)} of {len(every)} plans, PACELINE_EXAMINER_ROTATION={ROTATION} repeats them")
-    expect_all_passed(examiner, wanted)
+    record_property("plans", summary(expect_all_passed(examiner, wanted)))
 
 
 def test_plans_that_failed_once_pass_now(examiner: Examiner) -> None:

@@ -11,7 +11,7 @@ import random
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -109,7 +109,9 @@ def serving(hall: Hall, folder: Path, namespaces: list[str]) -> Iterator[Operato
         yield operator
 
 
-def test_random_changes_never_take_pods_below_the_floor(hall: Hall, tmp_path: Path) -> None:
+def test_random_changes_never_take_pods_below_the_floor(
+    hall: Hall, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     seed = int(os.environ.get("PACELINE_TEST_SEED", random.randrange(10**6)))
     print(f"seed {seed}: PACELINE_TEST_SEED={seed} repeats the changes")
     names = [f"w-{secrets.token_hex(4)}" for _ in range(MODELS)]
@@ -127,6 +129,10 @@ def test_random_changes_never_take_pods_below_the_floor(hall: Hall, tmp_path: Pa
         checked += floor.checked
         wrong += [f"{name}: {words}" for words in violations(events, hall.tower.elsewhere(name))]
     print(f"{done} transitions in {seconds:.0f} s, {reaper.kills} kills, {checked} changes of ready pods checked")
+    record_property(
+        "transitions", f"{done} of {MODELS} models with seed {seed}, the operator killed {reaper.kills} times"
+    )
+    record_property("moments checked", f"{checked}, violations {len(wrong)}")
     assert not wrong, f"seed {seed}: " + "\n".join(wrong)
     assert reaper.exits == 0, operator.tail
     assert done == MODELS * TRANSITIONS
