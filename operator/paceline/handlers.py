@@ -13,9 +13,8 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any, cast
 
 import aiohttp
 import kopf
@@ -222,7 +221,7 @@ class Watcher:
         @kopf.on.login(registry=registry, backoff=2.0)
         async def login(**_: Any) -> kopf.AiohttpSession:
             await self._connection.load()
-            session = self._connection.session(connections=0, trace=self._heartbeat())
+            session = self._connection.session(connections=0, middlewares=(self._listen,))
             self._sessions.append(session)
             return kopf.AiohttpSession(server=self._connection.server, aiohttp_session=session)
 
@@ -261,21 +260,36 @@ class Watcher:
             hints.append(self._hints.popleft())
         self._deliver(hints)
 
-    def _heartbeat(self) -> aiohttp.TraceConfig:
-        """Any request or answer means that kopf is at work; only answers mean that streams are alive."""
+    async def _listen(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Any request means that kopf is at work; only what is answered means that streams are alive."""
+        self._health.beat(_PART, WATCH_SILENCE_SECONDS)
+        answer = await handler(request)
+        self._heard()
+        answer.content = cast("aiohttp.StreamReader", _Heard(answer.content, self._heard))
+        return answer
 
-        async def beat(*_: Any) -> None:
-            self._health.beat(_PART, WATCH_SILENCE_SECONDS)
+    def _heard(self) -> None:
+        self._health.beat(_PART, WATCH_SILENCE_SECONDS)
+        self._health.beat("stream", float("inf"))
 
-        async def heard(_: aiohttp.ClientSession, __: SimpleNamespace, ___: Any) -> None:
-            self._health.beat(_PART, WATCH_SILENCE_SECONDS)
-            self._health.beat("stream", float("inf"))
 
-        trace = aiohttp.TraceConfig()
-        trace.on_request_start.append(beat)
-        trace.on_request_exception.append(beat)
-        trace.on_response_chunk_received.append(heard)
-        return trace
+class _Heard:
+    """The body of an answer that tells of each piece that is read. aiohttp's own tracing tells of whole bodies only."""
+
+    def __init__(self, content: aiohttp.StreamReader, heard: Callable[[], None]) -> None:
+        self._content = content
+        self._tell = heard
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._content, name)
+
+    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+        """The pieces in which kopf reads watches."""
+        async for piece in self._content.iter_chunked(size):
+            self._tell()
+            yield piece
 
 
 def _say_quietly(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -14,7 +14,6 @@ import asyncio
 import json
 import os
 import secrets
-import socket
 import statistics
 import subprocess
 import sys
@@ -36,6 +35,7 @@ from paceline.kube.connection import Connection
 from paceline.kube.rate import Ceiling
 from paceline.kube.resources import APPLIED, CHILD_SELECTOR, MODELDEPLOYMENTS, PODS, Resource
 from tests.support.cluster import running
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 FULL = os.environ.get("PACELINE_TEST_SIZE") == "full"
@@ -91,12 +91,6 @@ class Operator:
 
     async def total(self, wanted: str) -> float:
         return sum(value for (name, _), value in (await self.metrics()).items() if name == wanted)
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def configuration(namespace: str) -> dict[str, Any]:

@@ -134,6 +134,11 @@ class FakeApiServer:
         frame = {"type": "ERROR", "object": status_object(code, message)}
         return self._push(plural, frame)
 
+    def bookmark(self, plural: str) -> int:
+        """Say to the open watches of a resource that nothing has happened; number of watches."""
+        state = {"metadata": {"resourceVersion": str(self._version)}}
+        return self._push(plural, {"type": "BOOKMARK", "object": state})
+
     def cut(self, plural: str) -> int:
         """End the open watches of a resource; number of watches."""
         return self._push(plural, None)
@@ -286,7 +291,7 @@ class FakeApiServer:
         try:
             while (frame := await queue.get()) is not None:
                 obj = frame["object"]
-                if frame["type"] != "ERROR":
+                if frame["type"] not in {"ERROR", "BOOKMARK"}:
                     key = (group_version, plural, obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
                     if not self._selected(call, key, obj, group_version, plural, namespace):
                         continue

@@ -15,8 +15,8 @@ from openai import OpenAI
 from paceline.engines.base import EnginePlan
 from paceline.local import llamaserver
 from tests.support import models
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
-from tests.support.worlds import free_port
 
 FILE = "tiny.gguf"
 LOCALHOST = "127.0.0.1"

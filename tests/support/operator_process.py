@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -18,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from tests.support.ports import free_port
 from tests.support.tree import ROOT
 from tests.support.waiting import wait_until
 
@@ -67,7 +67,7 @@ class OperatorProcess:
         self._config = folder / "config.yaml"
         self._log = folder / "operator.log"
         self._process: subprocess.Popen[bytes] | None = None
-        self._ports = (_free_port(), _free_port())
+        self._ports = (free_port(), free_port())
         self.configure(settings)
 
     def configure(self, settings: Mapping[str, Any]) -> None:
@@ -176,9 +176,3 @@ def operating(
         yield operator
     finally:
         operator.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

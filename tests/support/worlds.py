@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from paceline.kube.rate import Ceiling
 from paceline.reconcile.runtime import Operator
 from paceline.settings import OperatorSettings
 from tests.support.apiserver import FakeApiServer
+from tests.support.ports import free_port
 
 Json = dict[str, Any]
 
@@ -94,12 +94,6 @@ def configuration(**changes: Any) -> Json:
         "profiles": [{"name": "cpu", "pricePerHour": "0.5", "resources": {"requests": {"cpu": "1"}}}],
         **changes,
     }  # fmt: skip
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 async def eventually(condition: Callable[[], Any | Awaitable[Any]], seconds: float = 10.0, what: str = "") -> Any:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import aiohttp
@@ -86,7 +86,9 @@ class Connection:
         token = (self._configuration.api_key or {}).get("BearerToken")
         return {"Authorization": token} if token else {}
 
-    def session(self, *, connections: int, trace: aiohttp.TraceConfig | None = None) -> aiohttp.ClientSession:
+    def session(
+        self, *, connections: int, middlewares: Sequence[aiohttp.ClientMiddlewareType] = ()
+    ) -> aiohttp.ClientSession:
         """A client session of the running loop whose requests carry the credentials of their moment."""
 
         async def authorize(
@@ -101,10 +103,9 @@ class Connection:
                 limit=connections, ssl=self._ssl if self._ssl is not None else True, keepalive_timeout=75
             ),
             headers={"User-Agent": "paceline"},
-            middlewares=(authorize,),
+            middlewares=(*middlewares, authorize),
             proxy=self._configuration.proxy,
             cookie_jar=aiohttp.DummyCookieJar(loop=asyncio.get_running_loop()),
-            trace_configs=[trace] if trace else None,
         )
 
 

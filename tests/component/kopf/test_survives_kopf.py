@@ -279,6 +279,18 @@ async def test_k16_a_watch_that_falls_silent_is_made_up_for_by_the_resync(server
         await reconciled(server)
 
 
+async def test_an_idle_watch_is_alive_as_long_as_the_server_says_that_nothing_happened(server, tmp_path):
+    async with operator(server, tmp_path) as one:
+        await watching(server)
+        await eventually(lambda: one.health.age("watch") > 0.5)
+        assert one.health.age("stream") > 0.5
+        before = len(server.calls)
+        assert server.bookmark("pods") == 1
+        await eventually(lambda: one.health.age("watch") < 0.4, 3)
+        assert not [call for call in server.calls[before:] if call.watch], "no watch was begun anew"
+        assert one.health.age("stream") < 0.5
+
+
 async def test_the_watcher_waits_for_kinds_that_are_not_installed_yet(server, tmp_path, monkeypatch):
     monkeypatch.setattr(handlers, "_KIND_MISSING_SECONDS", 0.05)
     fault = Fault(lambda call: call.path == "/apis/paceline.dev/v1alpha1", times=3, status=404)

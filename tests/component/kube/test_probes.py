@@ -2,7 +2,8 @@ import httpx
 import pytest
 
 from paceline.kube.probes import Health, HealthServer
-from tests.support.worlds import Clock, free_port
+from tests.support.ports import free_port
+from tests.support.worlds import Clock
 
 
 @pytest.fixture

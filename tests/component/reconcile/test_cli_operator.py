@@ -15,8 +15,9 @@ from paceline.cli import operator as module
 from paceline.cli.console import CliError
 from paceline.errors import Stalled
 from tests.support.apiserver import FakeApiServer
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
-from tests.support.worlds import configuration, free_port
+from tests.support.worlds import configuration
 
 
 @contextmanager
