@@ -54,8 +54,7 @@ def prepared(cluster: TestCluster, folder: Path) -> Iterator[World]:
     """The world; its namespaces are gone afterwards, and the pretended nodes too."""
     assert cluster.local is not None, "the pretended nodes are those of an embedded cluster"
     unwatched, *names = (f"t-acto-{secrets.token_hex(3)}" for _ in range(WORKERS + 1))
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "crds")
-    cluster.kubectl("wait", "--for=condition=Established", "crd/modeldeployments.paceline.dev", "--timeout=30s")
+    cluster.install_kinds()
     cluster.apply(_priority_class(), *(_namespace(name) for name in (unwatched, *names)))
     try:
         embedded.up(cluster.local.name, {"fake_nodes": _NODES})

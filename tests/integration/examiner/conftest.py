@@ -22,8 +22,7 @@ def hall(cluster: TestCluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
         pytest.skip("fake machines can only be added to an embedded cluster")
     embedded.up(cluster.local.name, {"fake_nodes": _MACHINES})
     try:
-        cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "crds")
-        cluster.kubectl("wait", "--for=condition=Established", "crd/modeldeployments.paceline.dev", "--timeout=30s")
+        cluster.install_kinds()
         with objects_of(cluster.kubeconfig) as objects, watching(objects.client) as tower:
             yield Hall(cluster.kubeconfig, objects, tower, tmp_path_factory.mktemp("examiner"))
     finally:
