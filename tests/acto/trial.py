@@ -22,6 +22,7 @@ from tests.acto.oracles import Answer, Sight
 from tests.acto.rendered import rendered
 from tests.acto.seeds import seeds
 from tests.support.objects import Objects
+from tests.support.product import condition
 from tests.support.waiting import wait_until
 
 #: Without a change of the model for so long, it is quiet. The operator waits 0.2 s for news of children.
@@ -129,6 +130,8 @@ class _Place:
         spec = next(seed.spec for seed in seeds() if seed.name == name)
         answer = _apply(self._objects, self._namespace, name, spec)
         assert not answer.refused, f"the seed {name} is refused: {answer.words}"
+        # A busy machine may fail a lookup, which is tried again; what is compared with is a seed without trouble.
+        wait_until(lambda: self._looked_up(name), PATIENCE_SECONDS, f"the sources of the seed {name} are found")
         self._seeded[name] = sight = self._look(name)
         return sight
 
@@ -138,6 +141,11 @@ class _Place:
         wait_until(
             lambda: not self._objects.model(self._namespace, name) and not self._children(name), 60, f"{name} is gone"
         )
+
+    def _looked_up(self, name: str) -> bool:
+        model = self._objects.model(self._namespace, name)
+        found = condition(model, "ModelResolved")
+        return (found.get("status"), found.get("observedGeneration")) == ("True", model["metadata"]["generation"])
 
     def _children(self, name: str) -> list[dict[str, Any]]:
         return self._objects.children(self._namespace, name)
