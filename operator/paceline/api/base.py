@@ -54,6 +54,21 @@ def only(field: str, where: str, message: str) -> dict[str, str]:
     return cel(f"!has(self.{field}) || {where}", message=message, field=f".{field}", reason="FieldValueForbidden")
 
 
+def member(field: str, kind: str, *, of: str) -> dict[str, str]:
+    """A rule that asks for a member of a union where its type is the member's, and refuses it elsewhere.
+
+    Args:
+        field: The member.
+        kind: The type that it belongs to.
+        of: Name of the union, for the message.
+    """
+    return cel(
+        f"has(self.{field}) == (self.type == '{kind}')",
+        expression=f"'must be set when, and only when, {of}.type is {kind}; type is ' + self.type",
+        field=f".{field}",
+    )
+
+
 def rules(*entries: dict[str, str]) -> dict[str, Any]:
     """`json_schema_extra` that carries CEL rules."""
     return {"x-kubernetes-validations": list(entries)}

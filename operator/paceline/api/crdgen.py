@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
-from paceline.api import modeldeployment as md
+from paceline.api import modeldeployment
 from paceline.api.base import LABEL_PATTERN, Model, cel
+from paceline.api.kind import GROUP, MAX_NAME, VERSION
 from paceline.api.schema import structural
 from paceline.api.spec import Spec
 from paceline.api.status import StatusSchema
@@ -15,8 +17,8 @@ from paceline.api.status import StatusSchema
 _HEADER = "# Generated from operator/paceline/api by `make crds`; do not edit.\n"
 
 _NAME_RULE = cel(
-    f"self.metadata.name.size() <= {md.MAX_NAME} && self.metadata.name.matches('{LABEL_PATTERN}')",
-    message=f"must have at most {md.MAX_NAME} characters (children add 9 more), only lower-case letters, digits and -, "
+    f"self.metadata.name.size() <= {MAX_NAME} && self.metadata.name.matches('{LABEL_PATTERN}')",
+    message=f"must have at most {MAX_NAME} characters (children add 9 more), only lower-case letters, digits and -, "
     "begin with a letter and end with a letter or digit; choose another name",
     field=".metadata.name",
 )
@@ -46,11 +48,50 @@ _COLUMNS = [
 ]
 
 
-def _root(description: str, spec: type[Model], status: type[Model], required: list[str]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What is said of one kind.
+
+    Attributes:
+        subresources: Those that it has besides status.
+    """
+
+    name: str
+    plural: str
+    short: str
+    description: str
+    spec: type[Model]
+    status: type[Model]
+    columns: list[dict[str, Any]]
+    subresources: dict[str, Any] = field(default_factory=dict)
+
+
+_MODELDEPLOYMENT = _Kind(
+    name=modeldeployment.KIND,
+    plural=modeldeployment.PLURAL,
+    short="mdep",
+    description="ModelDeployment serves one model: it runs its engines, measures them and says how they are.",
+    spec=Spec,
+    status=StatusSchema,
+    columns=_COLUMNS,
+    subresources={
+        "scale": {
+            "specReplicasPath": ".spec.replicas",
+            "statusReplicasPath": ".status.replicas",
+            "labelSelectorPath": ".status.selector",
+        },
+    },
+)
+
+
+_KINDS = (_MODELDEPLOYMENT,)
+
+
+def _root(kind: _Kind) -> dict[str, Any]:
     return {
-        "description": description,
+        "description": kind.description,
         "type": "object",
-        "required": required,
+        "required": ["spec"],
         "x-kubernetes-validations": [_NAME_RULE],
         "properties": {
             "apiVersion": {
@@ -61,52 +102,37 @@ def _root(description: str, spec: type[Model], status: type[Model], required: li
             "kind": {"description": "kind is the name of this kind.", "type": "string", "maxLength": 64},
             # Kubernetes allows nothing else here; the name is written out so that the rule's fieldPath can point at it.
             "metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": 253}}},
-            "spec": structural(spec),
-            "status": structural(status),
+            "spec": structural(kind.spec),
+            "status": structural(kind.status),
         },
     }
 
 
-def modeldeployments() -> dict[str, Any]:
-    """The CRD of ModelDeployment."""
+def _crd(kind: _Kind) -> dict[str, Any]:
     version = {
-        "name": md.VERSION,
+        "name": VERSION,
         "served": True,
         "storage": True,
-        "additionalPrinterColumns": _COLUMNS,
-        "subresources": {
-            "status": {},
-            "scale": {
-                "specReplicasPath": ".spec.replicas",
-                "statusReplicasPath": ".status.replicas",
-                "labelSelectorPath": ".status.selector",
-            },
-        },
-        "schema": {
-            "openAPIV3Schema": _root(
-                "ModelDeployment serves one model: it runs its engines, measures them and says how they are.",
-                Spec,
-                StatusSchema,
-                ["spec"],
-            )
-        },
+        "additionalPrinterColumns": kind.columns,
+        "subresources": {"status": {}, **kind.subresources},
+        "schema": {"openAPIV3Schema": _root(kind)},
     }
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
         "metadata": {
-            "name": f"{md.PLURAL}.{md.GROUP}",
+            "name": f"{kind.plural}.{GROUP}",
             "labels": {"app.kubernetes.io/name": "paceline", "app.kubernetes.io/part-of": "paceline"},
         },
         "spec": {
-            "group": md.GROUP,
+            "group": GROUP,
             "scope": "Namespaced",
             "names": {
-                "kind": md.KIND,
-                "listKind": f"{md.KIND}List",
-                "plural": md.PLURAL,
-                "singular": md.KIND.lower(),
-                "shortNames": ["mdep"],
+                "kind": kind.name,
+                "listKind": f"{kind.name}List",
+                "plural": kind.plural,
+                "singular": kind.name.lower(),
+                "shortNames": [kind.short],
                 "categories": ["paceline"],
             },
             "versions": [version],
@@ -116,7 +142,7 @@ def modeldeployments() -> dict[str, Any]:
 
 def render() -> dict[str, str]:
     """All CRDs as YAML text by file name."""
-    crds = [modeldeployments()]
+    crds = [_crd(kind) for kind in _KINDS]
     return {f"{crd['metadata']['name']}.yaml": _HEADER + _yaml(crd) for crd in crds}
 
 
