@@ -18,8 +18,10 @@ MODEL_RESOLVED: ConditionType = "ModelResolved"
 FITS: ConditionType = "Fits"
 PROGRESSING: ConditionType = "Progressing"
 
-#: In the order in which `kubectl describe` shows them.
-TYPES: tuple[ConditionType, ...] = get_args(ConditionType)
+#: Those of each kind, in the order in which `kubectl describe` shows them.
+TYPES: dict[str, tuple[ConditionType, ...]] = {
+    "ModelDeployment": (READY, AVAILABLE, ACCEPTED, MODEL_RESOLVED, FITS, PROGRESSING),
+}
 
 #: Kubernetes allows 32768; a condition is for reading.
 MAX_MESSAGE = 1024

@@ -1,0 +1,8 @@
+"""The reasons of every kind, by its name."""
+
+from __future__ import annotations
+
+from paceline.api import modeldeployment, reasons
+from paceline.api.reason import Reason
+
+EVERY: dict[str, tuple[Reason, ...]] = {modeldeployment.KIND: reasons.ALL}
