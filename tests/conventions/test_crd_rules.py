@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.acto import cel
+
 ROOT = Path(__file__).resolve().parents[2]
 CRDS = {path.stem: yaml.safe_load(path.read_text()) for path in sorted((ROOT / "crds").glob("*.yaml"))}
 #: Where a Node is: its path such as spec.engine.args[], and its schema.
@@ -32,8 +34,10 @@ FORBIDDEN = {
     "x-kubernetes-preserve-unknown-fields",
     "propertyNames",
 }
-#: Types of Kubernetes' pods, whose lists have no key and are replaced whole.
-KUBERNETES_OWN = ("spec.template.affinity", "spec.template.tolerations")
+#: Types of Kubernetes' own, whose lists have no key and are replaced whole.
+KUBERNETES_OWN = ("spec.template.affinity", "spec.template.tolerations", "spec.allowedConsumers.selector")
+#: Words that YAML 1.1, and so kubectl, reads as true, false or null where they are not quoted.
+YAML_READS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 STANDARD_CONDITION = ["type", "status", "observedGeneration", "lastTransitionTime", "reason", "message"]
 
 
@@ -230,12 +234,25 @@ def test_enums_are_words_in_camel_case(path, node):
 
 
 @each_field
+def test_no_name_and_no_value_means_something_else_in_yaml(path, node):
+    assert not YAML_READS & node.get("properties", {}).keys(), path
+    if path.startswith("spec"):
+        assert not YAML_READS & {str(value).lower() for value in node.get("enum", [])}, path
+
+
+@each_field
 def test_rules_say_what_must_be_and_not_what_should(path, node):
     for rule in node.get("x-kubernetes-validations", []):
         words = rule.get("message", "") + rule.get("messageExpression", "")
         assert "should" not in words, path
         assert re.search(r"must|may not|needs", words), path
         assert node["type"] != "object" or "additionalProperties" in node or rule["fieldPath"], path
+
+
+@each_field
+def test_rules_keep_to_the_part_of_cel_that_the_tests_can_evaluate(path, node):
+    for rule in node.get("x-kubernetes-validations", []):
+        assert all(cel.parse(rule[part]) for part in ("rule", "messageExpression") if part in rule), path
 
 
 @each_field

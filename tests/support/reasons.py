@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paceline.api import modeldeployment, reasons
+from paceline.api import gateway, gateway_reasons, modeldeployment, reasons
 from paceline.api.reason import Reason
 
-EVERY: dict[str, tuple[Reason, ...]] = {modeldeployment.KIND: reasons.ALL}
+EVERY: dict[str, tuple[Reason, ...]] = {modeldeployment.KIND: reasons.ALL, gateway.KIND: gateway_reasons.ALL}

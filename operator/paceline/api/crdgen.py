@@ -7,8 +7,11 @@ from typing import Any
 
 import yaml
 
-from paceline.api import modeldeployment
+from paceline.api import gateway, modeldeployment
 from paceline.api.base import LABEL_PATTERN, Model, cel
+from paceline.api.conditions import AVAILABLE, READY, ConditionType
+from paceline.api.gateway_spec import GatewaySpec
+from paceline.api.gateway_status import GatewayStatus
 from paceline.api.kind import GROUP, MAX_NAME, VERSION
 from paceline.api.schema import structural
 from paceline.api.spec import Spec
@@ -24,28 +27,17 @@ _NAME_RULE = cel(
 )
 
 
+def _condition(kind: ConditionType, part: str) -> str:
+    return f'.status.conditions[?(@.type=="{kind}")].{part}'
+
+
 def _ready(part: str) -> str:
-    return f'.status.conditions[?(@.type=="Ready")].{part}'
+    return _condition(READY, part)
 
 
 def _column(name: str, path: str, *, description: str, kind: str = "string", priority: int = 0) -> dict[str, Any]:
     column = {"name": name, "type": kind, "jsonPath": path, "description": description}
     return {**column, "priority": priority} if priority else column
-
-
-_COLUMNS = [
-    _column("READY", _ready("status"), description="The current spec is what answers."),
-    _column(
-        "AVAILABLE", '.status.conditions[?(@.type=="Available")].status', description="The model answers its users."
-    ),
-    _column("REASON", _ready("reason"), description="Why it is Ready or not."),
-    _column("REPLICAS", ".status.display.replicas", description="Ready and wanted replicas."),
-    _column("TTFT-P95", ".status.display.ttftP95", description="Time to first token, 95th percentile."),
-    _column("TPOT-P95", ".status.display.tpotP95", description="Time per output token, 95th percentile."),
-    _column("COST/H", ".status.display.costPerHour", description="Cost of the replicas per hour."),
-    _column("AGE", ".metadata.creationTimestamp", kind="date", description="Time since creation."),
-    _column("MESSAGE", _ready("message"), priority=1, description="Why it is Ready or not, in words."),
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +58,10 @@ class _Kind:
     subresources: dict[str, Any] = field(default_factory=dict)
 
 
+_AGE = _column("AGE", ".metadata.creationTimestamp", kind="date", description="Time since creation.")
+_REASON = _column("REASON", _ready("reason"), description="Why it is Ready or not.")
+_MESSAGE = _column("MESSAGE", _ready("message"), priority=1, description="Why it is Ready or not, in words.")
+
 _MODELDEPLOYMENT = _Kind(
     name=modeldeployment.KIND,
     plural=modeldeployment.PLURAL,
@@ -73,7 +69,17 @@ _MODELDEPLOYMENT = _Kind(
     description="ModelDeployment serves one model: it runs its engines, measures them and says how they are.",
     spec=Spec,
     status=StatusSchema,
-    columns=_COLUMNS,
+    columns=[
+        _column("READY", _ready("status"), description="The current spec is what answers."),
+        _column("AVAILABLE", _condition(AVAILABLE, "status"), description="The model answers its users."),
+        _REASON,
+        _column("REPLICAS", ".status.display.replicas", description="Ready and wanted replicas."),
+        _column("TTFT-P95", ".status.display.ttftP95", description="Time to first token, 95th percentile."),
+        _column("TPOT-P95", ".status.display.tpotP95", description="Time per output token, 95th percentile."),
+        _column("COST/H", ".status.display.costPerHour", description="Cost of the replicas per hour."),
+        _AGE,
+        _MESSAGE,
+    ],
     subresources={
         "scale": {
             "specReplicasPath": ".spec.replicas",
@@ -84,7 +90,25 @@ _MODELDEPLOYMENT = _Kind(
 )
 
 
-_KINDS = (_MODELDEPLOYMENT,)
+_GATEWAY = _Kind(
+    name=gateway.KIND,
+    plural=gateway.PLURAL,
+    short="aigw",
+    description="Gateway is one door to models: it answers the OpenAI API and says who may use what, and how it is.",
+    spec=GatewaySpec,
+    status=GatewayStatus,
+    columns=[
+        _column("READY", _ready("status"), description="The current spec is what answers."),
+        _column("ADDRESS", ".status.address", description="Base URL of the OpenAI API."),
+        _column("ROUTES", ".status.routes.total", kind="integer", description="Number of routes."),
+        _column("PODS", ".status.display.pods", description="Ready and wanted pods."),
+        _AGE,
+        {**_REASON, "priority": 1},
+        _MESSAGE,
+    ],
+)
+
+_KINDS = (_MODELDEPLOYMENT, _GATEWAY)
 
 
 def _root(kind: _Kind) -> dict[str, Any]:

@@ -10,6 +10,12 @@ KEY_PATTERN = r"^\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$"
 OBJECT_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 
 
+class SecretName(Model):
+    """A Secret in the same namespace."""
+
+    name: str = Field(min_length=1, max_length=253, pattern=OBJECT_PATTERN, description="name of the Secret.")
+
+
 class SecretKey(Model):
     """One key of a Secret in the same namespace."""
 

@@ -32,6 +32,13 @@ MEANINGS: dict[str, dict[ConditionType, str]] = {
         "Fits": "the model fits the memory of its hardware; counted before any pod is made",
         "Progressing": "a rollout is under way; False when it is done or cannot go on",
     },
+    "Gateway": {
+        "Ready": "accepted, programmed, and at least one pod answers clients; one route's trouble does not change it",
+        "Accepted": "the spec is understood, nothing that it claims is an older object's, its children are applied",
+        "Programmed": "Envoy in every pod serves the current configuration",
+        "BackendsResolved": "every route has its backends, and may use them",
+        "CredentialsResolved": "every Secret that the listener and the backends name is there and can be used",
+    },
 }
 
 
