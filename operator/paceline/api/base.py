@@ -29,7 +29,12 @@ def _decimal_text(value: object) -> object:
 #: A decimal as text, written by users as a number without a point or as a string.
 DecimalText = Annotated[
     str,
-    Field(pattern=DECIMAL_PATTERN, max_length=19, json_schema_extra={"x-kubernetes-int-or-string": True}),
+    Field(
+        pattern=DECIMAL_PATTERN,
+        max_length=19,
+        # The pattern is of a text, these bounds are of an integer.
+        json_schema_extra={"minimum": 0, "maximum": 10**12 - 1, "x-kubernetes-int-or-string": True},
+    ),
     BeforeValidator(_decimal_text),
 ]
 

@@ -244,6 +244,12 @@ def test_right_specs_are_accepted_and_read(spec):
             "required",
             id="half a price",
         ),
+        pytest.param(
+            {"prices": [{"name": "a", "model": "m", "inputPerMillion": -1, "outputPerMillion": 1}]},
+            "spec.prices[0].inputPerMillion",
+            "range",
+            id="a price below 0",
+        ),
         pytest.param({"limits": {"maxRequestBytes": 2**30}}, "spec.limits.maxRequestBytes", "range", id="a large body"),
         pytest.param({"authentication": "Optional"}, "spec.authentication", "enum", id="half authentication"),
         pytest.param({"hostNetwork": True}, "spec.hostNetwork", "unknown", id="an unknown field"),
