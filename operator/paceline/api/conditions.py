@@ -19,6 +19,7 @@ ConditionType = Literal[
     "Programmed",
     "BackendsResolved",
     "CredentialsResolved",
+    "WithinBudget",
 ]
 
 READY: ConditionType = "Ready"
@@ -30,11 +31,13 @@ PROGRESSING: ConditionType = "Progressing"
 PROGRAMMED: ConditionType = "Programmed"
 BACKENDS_RESOLVED: ConditionType = "BackendsResolved"
 CREDENTIALS_RESOLVED: ConditionType = "CredentialsResolved"
+WITHIN_BUDGET: ConditionType = "WithinBudget"
 
 #: Those of each kind, in the order in which `kubectl describe` shows them.
 TYPES: dict[str, tuple[ConditionType, ...]] = {
     "ModelDeployment": (READY, AVAILABLE, ACCEPTED, MODEL_RESOLVED, FITS, PROGRESSING),
     "Gateway": (READY, ACCEPTED, PROGRAMMED, BACKENDS_RESOLVED, CREDENTIALS_RESOLVED),
+    "Consumer": (READY, ACCEPTED, WITHIN_BUDGET),
 }
 
 #: Kubernetes allows 32768; a condition is for reading.

@@ -7,9 +7,11 @@ from typing import Any
 
 import yaml
 
-from paceline.api import gateway, modeldeployment
+from paceline.api import consumer, gateway, modeldeployment
 from paceline.api.base import LABEL_PATTERN, Model, cel
 from paceline.api.conditions import AVAILABLE, READY, ConditionType
+from paceline.api.consumer_spec import ConsumerSpec
+from paceline.api.consumer_status import ConsumerStatus
 from paceline.api.gateway_spec import GatewaySpec
 from paceline.api.gateway_status import GatewayStatus
 from paceline.api.kind import GROUP, MAX_NAME, VERSION
@@ -108,7 +110,27 @@ _GATEWAY = _Kind(
     ],
 )
 
-_KINDS = (_MODELDEPLOYMENT, _GATEWAY)
+_CONSUMER = _Kind(
+    name=consumer.KIND,
+    plural=consumer.PLURAL,
+    short="aicon",
+    description="Consumer is a caller of Gateways: how it shows who it is, which models it may use, and what it may "
+    "spend.",
+    spec=ConsumerSpec,
+    status=ConsumerStatus,
+    columns=[
+        _column("READY", _ready("status"), description="The current spec is in force at every Gateway."),
+        _column("AUDIENCE", ".spec.audience", description="Whom its answers reach."),
+        _column("SPENT", ".status.display.spent", description="What is spent of the budget that is most used up."),
+        _column("BUDGET", ".status.display.budget", description="Amount and period of that budget."),
+        _column("SUSPENDED", ".spec.suspended", kind="boolean", description="Whether all its requests are refused."),
+        _AGE,
+        {**_REASON, "priority": 1},
+        _MESSAGE,
+    ],
+)
+
+_KINDS = (_MODELDEPLOYMENT, _GATEWAY, _CONSUMER)
 
 
 def _root(kind: _Kind) -> dict[str, Any]:

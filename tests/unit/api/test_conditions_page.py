@@ -39,6 +39,11 @@ MEANINGS: dict[str, dict[ConditionType, str]] = {
         "BackendsResolved": "every route has its backends, and may use them",
         "CredentialsResolved": "every Secret that the listener and the backends name is there and can be used",
     },
+    "Consumer": {
+        "Ready": "the spec as it is now is in force in every pod of every Gateway that is named, suspension included",
+        "Accepted": "the spec is understood, its credentials are nobody else's, and every Gateway of it takes it",
+        "WithinBudget": "no budget is spent",
+    },
 }
 
 
