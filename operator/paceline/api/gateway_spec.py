@@ -143,8 +143,8 @@ class Price(Model):
     )
     effective_time: Time | None = Field(
         None,
-        description="effectiveTime is when the price begins to hold; of several the latest that has come holds. "
-        "Default: always.",
+        description="effectiveTime is when the price begins to hold; of several the latest that has come holds, and "
+        "of those with the same time the one whose name sorts last. Default: always.",
     )
     input_per_million: DecimalText = Field(description="inputPerMillion is the price of a million tokens of prompts.")
     cached_input_per_million: DecimalText | None = Field(
