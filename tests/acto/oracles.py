@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from paceline.api.conditions import MAX_MESSAGE, TYPES, parse_stamp
+from paceline.api.modeldeployment import KIND
 from paceline.api.reasons import BY_NAME
 from tests.acto.alarms import Alarm
 from tests.acto.cases import Case
@@ -91,7 +92,7 @@ def settled(model: Mapping[str, Any]) -> bool:
     conditions = status.get("conditions") or ()
     return (
         status.get("observedGeneration") == generation
-        and len(conditions) == len(TYPES)
+        and len(conditions) == len(TYPES[KIND])
         and all(each["observedGeneration"] == generation for each in conditions)
         and not any(each["type"] == "Ready" and each["reason"] in PASSING for each in conditions)
     )
@@ -186,7 +187,7 @@ def conditions(case: Case, sight: Sight) -> Iterator[Alarm]:
         seen = [(each["type"], each["status"], each["reason"]) for each in sight.conditions]
         yield Alarm.of("settled", case, f"not settled after {sight.seconds:.0f} s: {seen}")
         return
-    if [each["type"] for each in sight.conditions] != list(TYPES):
+    if [each["type"] for each in sight.conditions] != list(TYPES[KIND]):
         yield Alarm.of("conditions", case, f"of types {[each['type'] for each in sight.conditions]}")
     for each in sight.conditions:
         if wrong := malformed(each, sight.model["metadata"]["generation"]):

@@ -19,9 +19,12 @@ def page(crd: dict[str, Any]) -> str:
 
 
 def fields(node: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every field with its name, also those of the items of lists."""
     for name, child in node.get("properties", {}).items():
         yield name, child
         yield from fields(child)
+    if "items" in node:
+        yield from fields(node["items"])
 
 
 each_crd = pytest.mark.parametrize("crd", CRDS, ids=[crd["metadata"]["name"] for crd in CRDS])
@@ -34,7 +37,8 @@ def test_every_field_and_value_has_its_place_on_the_page(crd):
     words = set(re.findall(r"[A-Za-z0-9/-]+", page(crd)))
     for part in ("spec", "status"):
         for name, node in fields(root[part]):
-            assert {name, *node.get("enum", [])} - words == set(), f"{part}: {name}"
+            values = {*node.get("enum", []), *node.get("items", {}).get("enum", [])}
+            assert {name, *values} - words == set(), f"{part}: {name}"
     assert {column["name"] for column in version["additionalPrinterColumns"]} - words == set()
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.acto import cel
+
 ROOT = Path(__file__).resolve().parents[2]
 CRDS = {path.stem: yaml.safe_load(path.read_text()) for path in sorted((ROOT / "crds").glob("*.yaml"))}
 #: Where a Node is: its path such as spec.engine.args[], and its schema.
@@ -32,8 +34,14 @@ FORBIDDEN = {
     "x-kubernetes-preserve-unknown-fields",
     "propertyNames",
 }
-#: Types of Kubernetes' pods, whose lists have no key and are replaced whole.
-KUBERNETES_OWN = ("spec.template.affinity", "spec.template.tolerations")
+#: Types of Kubernetes' own, whose lists have no key and are replaced whole.
+KUBERNETES_OWN = ("spec.template.affinity", "spec.template.tolerations", "spec.allowedConsumers.selector")
+#: Lists of references, whose items have no name of their own.
+REFERENCES = ("spec.gatewayRefs",)
+#: Questions that will never have a third answer.
+BOOLEANS = {"spec.suspended"}
+#: Words that YAML 1.1, and so kubectl, reads as true, false or null where they are not quoted.
+YAML_READS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 STANDARD_CONDITION = ["type", "status", "observedGeneration", "lastTransitionTime", "reason", "message"]
 
 
@@ -191,11 +199,14 @@ def test_everything_is_bounded(path, node):
     if node.get("x-kubernetes-int-or-string"):
         assert node["pattern"], path
         assert node["maxLength"], path
+        # The pattern binds texts only.
+        assert node.get("minimum") == 0 or path.startswith("status"), path
 
 
 @each_field
 def test_there_are_no_floats_and_booleans_are_rare(path, node):
-    assert node.get("type") not in {"number", "boolean"}, path
+    assert node.get("type") != "number", path
+    assert node.get("type") != "boolean" or path in BOOLEANS, path
 
 
 @each_field
@@ -203,7 +214,7 @@ def test_lists_say_how_they_are_merged(path, node):
     if node.get("type") != "array":
         return
     merged = node["x-kubernetes-list-type"]
-    if node["items"].get("type") == "object" and path.startswith(KUBERNETES_OWN):
+    if node["items"].get("type") == "object" and path.startswith((*KUBERNETES_OWN, *REFERENCES)):
         assert merged == "atomic", path
     elif node["items"].get("type") == "object":
         assert merged == "map", path
@@ -230,6 +241,13 @@ def test_enums_are_words_in_camel_case(path, node):
 
 
 @each_field
+def test_no_name_and_no_value_means_something_else_in_yaml(path, node):
+    assert not YAML_READS & node.get("properties", {}).keys(), path
+    if path.startswith("spec"):
+        assert not YAML_READS & {str(value).lower() for value in node.get("enum", [])}, path
+
+
+@each_field
 def test_rules_say_what_must_be_and_not_what_should(path, node):
     for rule in node.get("x-kubernetes-validations", []):
         words = rule.get("message", "") + rule.get("messageExpression", "")
@@ -239,9 +257,16 @@ def test_rules_say_what_must_be_and_not_what_should(path, node):
 
 
 @each_field
+def test_rules_keep_to_the_part_of_cel_that_the_tests_can_evaluate(path, node):
+    for rule in node.get("x-kubernetes-validations", []):
+        assert all(cel.parse(rule[part]) for part in ("rule", "messageExpression") if part in rule), path
+
+
+@each_field
 def test_unions_have_a_type_and_a_rule_for_each_member(path, node):
     enum = node.get("properties", {}).get("type", {}).get("enum", [])
-    members = {value[0].lower() + value[1:] for value in enum} & set(node.get("properties", {}))
+    named = {name for value in enum for name in (value[0].lower() + value[1:], value.lower())}
+    members = named & set(node.get("properties", {}))
     rules = " ".join(rule["rule"] for rule in node.get("x-kubernetes-validations", []))
     if path == "spec.engine":
         return  # its member `custom` depends on model.uri, so the rule stands at spec

@@ -7,8 +7,8 @@ import re
 from types import ModuleType
 
 from paceline import metrics
-from paceline.api import reasons
 from paceline.cli.main import COMMANDS
+from tests.support.reasons import EVERY
 from tests.support.tree import ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
@@ -29,7 +29,7 @@ def generator() -> ModuleType:
 
 def test_every_reason_of_a_condition_has_its_place_on_the_page() -> None:
     listed = set(re.findall(r"`([A-Z][A-Za-z]+)`", page("conditions.md")))
-    known = {each.name for each in vars(reasons).values() if isinstance(each, reasons.Reason)}
+    known = {reason.name for reasons in EVERY.values() for reason in reasons}
     assert known
     assert known - listed == set()
 

@@ -17,7 +17,7 @@ from paceline.settings import OperatorSettings
 from tests.support import models
 from tests.support.helm import ROOT, case, only
 
-EXAMPLES = tuple(sorted((ROOT / "crds" / "examples").glob("*.yaml")))
+EXAMPLES = tuple(sorted((ROOT / "crds" / "examples").glob("modeldeployment-*.yaml")))
 
 
 @cache

@@ -29,7 +29,12 @@ def _decimal_text(value: object) -> object:
 #: A decimal as text, written by users as a number without a point or as a string.
 DecimalText = Annotated[
     str,
-    Field(pattern=DECIMAL_PATTERN, max_length=19, json_schema_extra={"x-kubernetes-int-or-string": True}),
+    Field(
+        pattern=DECIMAL_PATTERN,
+        max_length=19,
+        # The pattern is of a text, these bounds are of an integer.
+        json_schema_extra={"minimum": 0, "maximum": 10**12 - 1, "x-kubernetes-int-or-string": True},
+    ),
     BeforeValidator(_decimal_text),
 ]
 
@@ -52,6 +57,21 @@ def cel(rule: str, *, message: str = "", expression: str = "", field: str = "", 
 def only(field: str, where: str, message: str) -> dict[str, str]:
     """A rule that refuses a field of its object except where CEL `where` is true."""
     return cel(f"!has(self.{field}) || {where}", message=message, field=f".{field}", reason="FieldValueForbidden")
+
+
+def member(field: str, kind: str, *, of: str) -> dict[str, str]:
+    """A rule that asks for a member of a union where its type is the member's, and refuses it elsewhere.
+
+    Args:
+        field: The member.
+        kind: The type that it belongs to.
+        of: Name of the union, for the message.
+    """
+    return cel(
+        f"has(self.{field}) == (self.type == '{kind}')",
+        expression=f"'must be set when, and only when, {of}.type is {kind}; type is ' + self.type",
+        field=f".{field}",
+    )
 
 
 def rules(*entries: dict[str, str]) -> dict[str, Any]:

@@ -9,7 +9,18 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TypeGuard, get_args
 
 Status = Literal["True", "False", "Unknown"]
-ConditionType = Literal["Ready", "Available", "Accepted", "ModelResolved", "Fits", "Progressing"]
+ConditionType = Literal[
+    "Ready",
+    "Available",
+    "Accepted",
+    "ModelResolved",
+    "Fits",
+    "Progressing",
+    "Programmed",
+    "BackendsResolved",
+    "CredentialsResolved",
+    "WithinBudget",
+]
 
 READY: ConditionType = "Ready"
 AVAILABLE: ConditionType = "Available"
@@ -17,9 +28,17 @@ ACCEPTED: ConditionType = "Accepted"
 MODEL_RESOLVED: ConditionType = "ModelResolved"
 FITS: ConditionType = "Fits"
 PROGRESSING: ConditionType = "Progressing"
+PROGRAMMED: ConditionType = "Programmed"
+BACKENDS_RESOLVED: ConditionType = "BackendsResolved"
+CREDENTIALS_RESOLVED: ConditionType = "CredentialsResolved"
+WITHIN_BUDGET: ConditionType = "WithinBudget"
 
-#: In the order in which `kubectl describe` shows them.
-TYPES: tuple[ConditionType, ...] = get_args(ConditionType)
+#: Those of each kind, in the order in which `kubectl describe` shows them.
+TYPES: dict[str, tuple[ConditionType, ...]] = {
+    "ModelDeployment": (READY, AVAILABLE, ACCEPTED, MODEL_RESOLVED, FITS, PROGRESSING),
+    "Gateway": (READY, ACCEPTED, PROGRAMMED, BACKENDS_RESOLVED, CREDENTIALS_RESOLVED),
+    "Consumer": (READY, ACCEPTED, WITHIN_BUDGET),
+}
 
 #: Kubernetes allows 32768; a condition is for reading.
 MAX_MESSAGE = 1024

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from paceline.api.base import Model, cel, rules
+from paceline.api.base import Model, member, rules
 
 PATH_PATTERN = r"^/[A-Za-z0-9._~/%-]*$"
 METRIC_PATTERN = r"^[a-zA-Z_:][a-zA-Z0-9_:]*$"
@@ -96,18 +96,12 @@ class StaticBatching(Model):
     )
 
 
-def _member(name: str, kind: str) -> dict[str, str]:
-    return cel(
-        f"has(self.{name}) == (self.type == '{kind}')",
-        expression=f"'must be set when, and only when, batching.type is {kind}; type is ' + self.type",
-        field=f".{name}",
-    )
-
-
 class Batching(Model):
     """batching says how the engine puts requests together."""
 
-    model_config = ConfigDict(json_schema_extra=rules(_member("dynamic", "Dynamic"), _member("static", "Static")))
+    model_config = ConfigDict(
+        json_schema_extra=rules(member("dynamic", "Dynamic", of="batching"), member("static", "Static", of="batching"))
+    )
 
     type: BatchingType = Field(
         description="type is Continuous (a request joins at the next token), Dynamic (batches by size or window) or "

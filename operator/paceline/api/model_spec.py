@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from paceline.api.base import LABEL_PATTERN, Model, cel, only, rules
+from paceline.api.base import LABEL_PATTERN, Model, cel, member, only, rules
+from paceline.api.references import OBJECT_PATTERN, ConfigMapKey, SecretKey
 
 Task = Literal["Generate", "Embed", "Score"]
 CacheType = Literal["PerPod", "SharedVolume"]
@@ -23,8 +24,6 @@ URI_PATTERN = (
 )
 SERVED_NAME_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9._:/-]*[A-Za-z0-9])?$"
 FILE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._@+=-]*(/[A-Za-z0-9][A-Za-z0-9._@+=-]*)*$"
-KEY_PATTERN = r"^\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$"
-OBJECT_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 
 _FILES = "self.uri.matches('^(hf|s3|https?|pvc)://')"
 _FETCHED = "self.uri.matches('^(hf|s3|https?)://')"
@@ -35,20 +34,6 @@ _STRAIGHT = cel(
 
 Uri = Annotated[str, Field(min_length=1, max_length=512)]
 Revision = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")]
-
-
-class SecretKey(Model):
-    """One key of a Secret in the same namespace."""
-
-    name: str = Field(min_length=1, max_length=253, pattern=OBJECT_PATTERN, description="name of the Secret.")
-    key: str = Field(min_length=1, max_length=253, pattern=KEY_PATTERN, description="key in the Secret's data.")
-
-
-class ConfigMapKey(Model):
-    """One key of a ConfigMap in the same namespace."""
-
-    name: str = Field(min_length=1, max_length=253, pattern=OBJECT_PATTERN, description="name of the ConfigMap.")
-    key: str = Field(min_length=1, max_length=253, pattern=KEY_PATTERN, description="key in the ConfigMap's data.")
 
 
 class SharedVolume(Model):
@@ -66,15 +51,7 @@ class SharedVolume(Model):
 class Cache(Model):
     """cache says where fetched files are kept."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            cel(
-                "has(self.sharedVolume) == (self.type == 'SharedVolume')",
-                expression="'must be set when, and only when, cache.type is SharedVolume; type is ' + self.type",
-                field=".sharedVolume",
-            )
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=rules(member("sharedVolume", "SharedVolume", of="cache")))
 
     type: CacheType = Field(
         "PerPod",

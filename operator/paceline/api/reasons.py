@@ -1,9 +1,6 @@
-"""Every reason a condition can have, with meaning and remedy: the one source of conditions and of their page."""
+"""Every reason that a condition of a ModelDeployment can have: the one source of conditions and of their page."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import Literal
 
 from paceline.api.conditions import (
     ACCEPTED,
@@ -15,27 +12,7 @@ from paceline.api.conditions import (
     ConditionType,
     Status,
 )
-
-EventType = Literal["Normal", "Warning"]
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """A reason and where it may stand.
-
-    Attributes:
-        name: CamelCase, as written into conditions.
-        shows: The pairs of condition type and status that carry it.
-        meaning: One sentence for the page of conditions.
-        remedy: One sentence, also the end of the condition's message. "" where nothing is to be done.
-        event: Type of the Event on the transition to this reason.
-    """
-
-    name: str
-    shows: tuple[tuple[ConditionType, Status], ...]
-    meaning: str
-    remedy: str = ""
-    event: EventType = "Normal"
+from paceline.api.reason import EventType, Reason, reasons_of
 
 
 def _down(name: str, meaning: str, remedy: str, *, event: EventType = "Warning") -> Reason:
@@ -337,11 +314,5 @@ POD_REFUSED = Reason(
     "Warning",
 )
 
-ALL: tuple[Reason, ...] = tuple(value for value in list(vars().values()) if isinstance(value, Reason))
+ALL: tuple[Reason, ...] = reasons_of(vars())
 BY_NAME: dict[str, Reason] = {reason.name: reason for reason in ALL}
-
-
-def event_type(name: str) -> EventType:
-    """Type of the Event for a transition to this reason; Warning for reasons of other making."""
-    reason = BY_NAME.get(name)
-    return reason.event if reason else "Warning"

@@ -3,7 +3,7 @@
 pydantic writes JSON Schema 2020-12; a CRD takes a part of OpenAPI 3.0. What is taken away or turned round here, and
 why: $ref (not allowed: inlined), anyOf with null (nullable is not used: left out means left out), const (a one-value
 enum), title (noise), additionalProperties: false (pruning does it), required for defaulted fields (contradiction),
-defaults of null, and the type of int-or-string fields (Kubernetes wants anyOf instead).
+defaults that are null or empty, and the type of int-or-string fields (Kubernetes wants anyOf instead).
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from paceline.api.base import Model
 
 Schema = dict[str, Any]
 
+#: What left out means too.
+_EMPTY: tuple[Any, ...] = (None, [], {})
 _NOISE = frozenset({"title", "examples", "readOnly", "uniqueItems", "discriminator", "$defs"})
 _ORDER = ("description", "type", "anyOf", "default", "enum", "required")
 _RULE_ORDER = ("rule", "message", "messageExpression", "fieldPath", "reason")
@@ -41,8 +43,8 @@ def _convert(node: Schema, definitions: dict[str, Schema]) -> Schema:
         # maxLength and pattern hold for the string; an integer has neither.
         result["anyOf"] = [{"type": "integer"}, {"type": "string"}]
     if "default" in result:
-        result["default"] = _without_null(result["default"])
-        if result["default"] is None or result["default"] == [] or result["default"] == {}:
+        result["default"] = _without_empty(result["default"])
+        if result["default"] in _EMPTY:
             del result["default"]
     if "patternProperties" in result:  # a map whose keys have a pattern, which cannot be said
         result["additionalProperties"] = next(iter(result.pop("patternProperties").values()))
@@ -78,8 +80,8 @@ def _resolve(node: Schema, definitions: dict[str, Schema]) -> Schema:
     return _resolve({**definitions[reference.rpartition("/")[2]], **node}, definitions)
 
 
-def _without_null(value: Any) -> Any:
-    return {k: _without_null(v) for k, v in value.items() if v is not None} if isinstance(value, dict) else value
+def _without_empty(value: Any) -> Any:
+    return {k: _without_empty(v) for k, v in value.items() if v not in _EMPTY} if isinstance(value, dict) else value
 
 
 def _rank(key: str) -> tuple[int, str]:

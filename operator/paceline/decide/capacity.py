@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Self, TypeAlias
 
 from paceline.api import quantity, reasons
-from paceline.api.reasons import Reason
+from paceline.api.reason import Reason
 
 Amounts: TypeAlias = Mapping[str, Decimal]
 

@@ -24,8 +24,8 @@ from paceline.api.conditions import (
     Status,
     find,
 )
-from paceline.api.modeldeployment import ModelDeployment
-from paceline.api.reasons import Reason
+from paceline.api.modeldeployment import KIND, ModelDeployment
+from paceline.api.reason import Reason
 from paceline.decide.observation import AnswerView, DeploymentView, Observation, PodView
 from paceline.decide.pods import Expectation, Trouble, worst
 from paceline.engines import EnginePlan, inference
@@ -135,7 +135,7 @@ def refused(generation: int, previous: tuple[Condition, ...], problem: PacelineE
 def unseen(generation: int, problem: PacelineError) -> Assessment:
     """Conditions of a new object of which nothing could be applied yet, and not for any reason of its own."""
     verdict = _Verdict.of("Unknown", reasons.NOT_YET_OBSERVED, f"Its children could not be applied yet: {problem}.")
-    conditions = (Condition(kind, verdict.status, verdict.reason, verdict.message, generation) for kind in TYPES)
+    conditions = (Condition(kind, verdict.status, verdict.reason, verdict.message, generation) for kind in TYPES[KIND])
     return Assessment(tuple(conditions))
 
 

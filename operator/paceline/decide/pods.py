@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from paceline.api import reasons
 from paceline.api.conditions import clean
-from paceline.api.reasons import Reason
+from paceline.api.reason import Reason
 from paceline.decide.observation import DeploymentView, PodView
 from paceline.decide.sources import failure
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from paceline.api import reasons
 from paceline.api.conditions import FITS, MODEL_RESOLVED, READY, clean, find
 from paceline.api.modeldeployment import ModelDeployment
+from paceline.api.reason import Reason
 from paceline.api.resolved import Resolved
 from paceline.api.revision import Revision
 from paceline.api.source import Failure, Report
@@ -125,5 +126,5 @@ def _pending(words: str) -> Pending:
     return Pending(reasons.RESOLVING.name, f"{words} {reasons.RESOLVING.remedy}")
 
 
-def _stalled(reason: reasons.Reason, words: str) -> Stalled:
+def _stalled(reason: Reason, words: str) -> Stalled:
     return Stalled(reason.name, f"{words} {reason.remedy}")

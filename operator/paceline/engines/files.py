@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from paceline.api.model_spec import Adapter, ModelSource, SecretKey
+from paceline.api.model_spec import Adapter, ModelSource
 from paceline.api.modeldeployment import ModelDeployment
+from paceline.api.references import SecretKey
 from paceline.api.resolved import Resolved
 from paceline.api.source import Source
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import quote
 
-from paceline.api.modeldeployment import GROUP, KIND, PLURAL, VERSION
+from paceline.api.kind import GROUP, VERSION
+from paceline.api.modeldeployment import KIND, PLURAL
 from paceline.api.names import CHILD_SELECTOR, LABEL_OWNER
 
 #: A parsed JSON object of the API server. Its shape is the server's affair; views.py turns it into typed tuples.

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from paceline import metrics
+from paceline.api import reasons
 from paceline.api.conditions import conditions_of
 from paceline.api.names import CHILD_SELECTOR, STATUS_MANAGER, child_name
-from paceline.api.reasons import event_type
+from paceline.api.reason import event_type
 from paceline.api.revision import Revision
 from paceline.decide.health import Assessment, assess, refused, unseen
 from paceline.decide.observation import Children, DeploymentView, FetchView, Observation, PodView, ReplicaSetView
@@ -288,7 +289,7 @@ class ModelDeployments:
             one["type"]: one.get("reason") for one in previous.get("conditions") or () if one.get("status") in _KNOWN
         }
         for one in status.get("conditions") or ():
-            known, kind = before.get(one["type"]), event_type(one["reason"])
+            known, kind = before.get(one["type"]), event_type(reasons.BY_NAME, one["reason"])
             news = (kind == "Warning" or known is not None) and known != one["reason"]
             if news and one["type"] != "Ready" and one["status"] != "Unknown":
                 told[one["reason"]] = Happening(key, uid, kind, one["reason"], one["message"] or one["reason"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from paceline.api import names
-from paceline.api.modeldeployment import API_VERSION, KIND, ModelDeployment
+from paceline.api.kind import API_VERSION
+from paceline.api.modeldeployment import KIND, ModelDeployment
 
 Manifest = dict[str, Any]
 

@@ -7,6 +7,7 @@ import copy
 import pytest
 
 from paceline.api.conditions import TYPES
+from paceline.api.modeldeployment import KIND
 from tests.acto import oracles
 from tests.acto.cases import Case
 from tests.acto.expectation import Expectation
@@ -48,7 +49,7 @@ def condition(kind, **changes):
 
 
 def sight(spec=SPEC, children=CHILDREN, settled=True, seconds=1.0, **conditions):
-    every = [condition(kind, **conditions.get(kind, {})) for kind in TYPES]
+    every = [condition(kind, **conditions.get(kind, {})) for kind in TYPES[KIND]]
     model = {
         "metadata": {"generation": 1},
         "spec": copy.deepcopy(spec),

@@ -22,6 +22,7 @@ class Inner(Model):
 
     size: int = Field(1, ge=0, le=5, description="size is a number.")
     word: str | None = Field(None, description="word may be missing.")
+    names: tuple[str, ...] = Field((), max_length=2, description="names may be none.")
 
 
 class Outer(Model):

@@ -276,13 +276,17 @@ def test_crds_are_printed_as_one_stream_of_yaml(paceline: Run) -> None:
     code, out, _ = paceline("crds")
     assert code == 0
     kinds = [document["spec"]["names"]["kind"] for document in yaml.safe_load_all(out)]
-    assert "ModelDeployment" in kinds
+    assert kinds == ["Consumer", "Gateway", "ModelDeployment"]
 
 
 def test_crds_are_written_as_one_file_per_kind(paceline: Run, tmp_path: Path) -> None:
     code, out, _ = paceline("crds", "--output", str(tmp_path / "crds"))
     assert (code, out) == (0, "")
-    assert [path.name for path in (tmp_path / "crds").iterdir()] == ["modeldeployments.paceline.dev.yaml"]
+    assert {path.name for path in (tmp_path / "crds").iterdir()} == {
+        "consumers.paceline.dev.yaml",
+        "gateways.paceline.dev.yaml",
+        "modeldeployments.paceline.dev.yaml",
+    }
 
 
 @pytest.mark.parametrize(("folder", "words"), [("file", "File exists"), ("file/crds", "Not a directory")])

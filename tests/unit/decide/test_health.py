@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from paceline.api import reasons
 from paceline.api.conditions import TYPES, Condition
+from paceline.api.modeldeployment import KIND
+from paceline.api.reason import event_type
 from paceline.decide.fit import Fit
 from paceline.decide.health import assess, refused
 from paceline.decide.observation import AnswerView, DeploymentView, Observation, PodView
@@ -72,7 +74,7 @@ def test_pods_that_do_not_exist_yet_are_being_started():
 
 def test_an_engine_that_loads_is_starting_and_nobody_is_warned():
     assert look(seen(starting()))[0]["Ready"] == ("False", "EngineStarting")
-    assert reasons.event_type("EngineStarting") == "Normal"
+    assert event_type(reasons.BY_NAME, "EngineStarting") == "Normal"
 
 
 def test_a_model_at_zero_on_purpose_is_ready():
@@ -230,7 +232,7 @@ class TestCauses:
         assert conditions["Available"] == conditions["Ready"] == ("False", reason)
         for word in words:
             assert word in made.condition("Ready").message
-        assert reasons.event_type(reason) == "Warning"
+        assert event_type(reasons.BY_NAME, reason) == "Warning"
 
     @pytest.mark.parametrize(("code", "ran"), [(1, 1801), (137, 36000), (143, 600)])
     def test_an_end_that_the_startup_probe_did_not_bring_is_a_crash(self, code, ran):
@@ -508,7 +510,7 @@ observations = st.builds(
 def test_whatever_is_seen_all_conditions_are_there_and_explained(observation, replicas, stuck, held):
     md = replace(models.model({"replicas": replicas}, status=ANSWERED if held else None), generation=9)
     made = assess(md, None if stuck else models.plan(md), observation, NOW, UNKNOWN_PROFILE if stuck else None)
-    assert [c.type for c in made.conditions] == list(TYPES)
+    assert [c.type for c in made.conditions] == list(TYPES[KIND])
     for one in made.conditions:
         assert one.message
         assert one.observed_generation == 9
