@@ -22,6 +22,7 @@ from paceline.ledger.tables import RECORDS
 
 _NAMES = tuple(each.name for each in fields(Record))
 _VALUES = attrgetter(*_NAMES)
+_OUT_OF_TIME = "record.startedUs: too far from now to tell whether the attempt was counted before"
 
 
 @dataclass(slots=True)
@@ -51,33 +52,64 @@ def append(store: Store, batch: Batch, books: Books, now_us: int, keep: Retentio
         StoreFull: the disk is full; nothing was written.
         StoreUnavailable: the database failed.
     """
-    read = list(_read(batch.lines, (keep or Retention()).oldest_us(now_us), now_us + DAY_US))
+    read = _read(batch.lines, now_us, keep)
     with store.writing() as tx:
         position = advance(tx, batch, now_us)
         lines = _sort(tx, read)
-        till = Till(tx, lines.new, books)
-        charges = [till.charge(record) for record in lines.new]
-        if charges:
-            tx.execute(sa.insert(RECORDS), [_row(charge, now_us) for charge in charges])
-        till.close(tx)
-        usage.tally(tx, charges)
-        history.tally(tx, lines.new)
+        overruns = _take(tx, lines.new, books, now_us)
         bad = quarantine.keep(tx, batch, lines.bad, now_us)
     consumers = frozenset(record.consumer for record in lines.new if record.billed)
-    return Receipt(position, len(charges), lines.replayed, bad, consumers, tuple(till.overruns))
+    return Receipt(position, len(lines.new), lines.replayed, bad, consumers, overruns)
 
 
-def _read(lines: Iterable[Line], oldest_us: int, newest_us: int) -> Iterable[tuple[Line, Record | Bad]]:
+def retry(store: Store, books: Books, now_us: int, keep: Retention | None = None) -> int:
+    """Read the lines again that were kept aside, such as those of a gateway that was newer than the ledger.
+
+    Args:
+        store: The ledger.
+        books: Prices of each gateway.
+        now_us: Microseconds since 1970.
+        keep: How long records are kept.
+
+    Returns:
+        How many were recorded; those, and replays, are kept aside no longer.
+    """
+    recorded = after = 0
+    while lines := quarantine.after(store, after):
+        after = lines[-1].id
+        read = _read([Line(each.id, each.line) for each in lines], now_us, keep)
+        with store.writing() as tx:
+            found = _sort(tx, read)
+            _take(tx, found.new, books, now_us)
+            quarantine.release(tx, {each.id for each in lines} - {bad.line.position for bad in found.bad})
+        recorded += len(found.new)
+    return recorded
+
+
+def _take(tx: Connection, new: Sequence[Record], books: Books, now_us: int) -> tuple[str, ...]:
+    """Record new attempts, with all that follows from them; which requests cost more than was reserved."""
+    till = Till(tx, new, books)
+    charges = [till.charge(record) for record in new]
+    if charges:
+        tx.execute(sa.insert(RECORDS), [_row(charge, now_us) for charge in charges])
+    till.close(tx)
+    usage.tally(tx, charges)
+    history.tally(tx, new)
+    return tuple(till.overruns)
+
+
+def _read(lines: Iterable[Line], now_us: int, keep: Retention | None) -> list[tuple[Line, Record | Bad]]:
+    oldest, newest = (keep or Retention()).oldest_us(now_us), now_us + DAY_US
+    read: list[tuple[Line, Record | Bad]] = []
     for line in lines:
         try:
             record = parse(line.data)
         except ValueError as wrong:
-            yield line, Bad(line, str(wrong))
+            read.append((line, Bad(line, str(wrong))))
             continue
-        if not oldest_us <= record.started_us <= newest_us:
-            yield line, Bad(line, "record.startedUs: too far from now to tell whether it was counted before")
-        else:
-            yield line, record
+        here = oldest <= record.started_us <= newest
+        read.append((line, record if here else Bad(line, _OUT_OF_TIME)))
+    return read
 
 
 def _sort(tx: Connection, read: Sequence[tuple[Line, Record | Bad]]) -> _Sorted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -62,11 +62,22 @@ def keep(tx: Connection, batch: Batch, lines: Sequence[Bad], now_us: int) -> int
     return _count(tx, batch) - before
 
 
-def kept(store: Store, limit: int = 100) -> list[Kept]:
-    """The oldest lines that were kept aside."""
-    query = sa.select(*(BAD_LINES.c[name] for name in Kept.__slots__)).order_by(BAD_LINES.c.id).limit(limit)
+def after(store: Store, number: int = 0, limit: int = 500) -> list[Kept]:
+    """Lines that are kept aside, the oldest first, whose id is above a number."""
+    query = sa.select(*(BAD_LINES.c[name] for name in Kept.__slots__)).where(BAD_LINES.c.id > number)
     with store.reading() as tx:
-        return [Kept(*row) for row in tx.execute(query)]
+        return [Kept(*row) for row in tx.execute(query.order_by(BAD_LINES.c.id).limit(limit))]
+
+
+def count(store: Store) -> int:
+    """How many lines are kept aside."""
+    with store.reading() as tx:
+        return tx.execute(sa.select(sa.func.count()).select_from(BAD_LINES)).scalar_one()
+
+
+def release(tx: Connection, numbers: Iterable[int]) -> None:
+    """Keep lines aside no longer, by their ids."""
+    tx.execute(sa.delete(BAD_LINES).where(BAD_LINES.c.id.in_(sorted(numbers))))
 
 
 def _count(tx: Connection, batch: Batch) -> int:

@@ -48,8 +48,11 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         sqlite = engine.dialect.name == "sqlite"
         self._engine = engine
-        self._writer = engine.execution_options(paceline_writer=True)
-        # SQLite's readers see one state of things by themselves.
+        # On PostgreSQL a writer must see what was committed while it waited for its lock, whatever the server's default
+        # is, and a reader one state of things; SQLite's do so by themselves.
+        self._writer = engine.execution_options(
+            **{"paceline_writer": True} if sqlite else {"isolation_level": "READ COMMITTED"}
+        )
         self._reader = engine if sqlite else engine.execution_options(isolation_level="REPEATABLE READ")
         self._queue = threading.Lock() if sqlite else nullcontext()
 

@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from paceline.api.record import Outcome, Purpose, UsageSource, write
+from paceline.api.record import Outcome, Purpose, UsageSource, parse, write
 from paceline.decide.pricing import Price, PriceBook
+from paceline.ledger import append as module
 from paceline.ledger import export, quarantine, usage
-from paceline.ledger.append import append
+from paceline.ledger.append import append, retry
 from paceline.ledger.balance import differences
 from paceline.ledger.batch import Batch, Line, position
 from paceline.ledger.errors import Gap
@@ -83,7 +84,7 @@ def test_two_attempts_that_claim_one_id_are_not_taken_for_a_replay(store, same_b
         send(store, record())
         receipt = send(store, other, log="b")
     assert receipt.bad == 1
-    (kept,) = quarantine.kept(store)
+    (kept,) = quarantine.after(store)
     assert kept.reason == "record.id: r1.1 is the id of another attempt too"
     assert kept.line == write(other)
     assert [row["outputTokens"] for row in exported(store)] == [100]
@@ -93,7 +94,7 @@ def test_lines_that_are_no_records_are_kept_aside_and_stop_nothing(store):
     torn = write(record(id="r2.1"))[:-20]
     receipt = send(store, b"\x00\xff", record(), torn, record(id="r3.1"), b"")
     assert (receipt.recorded, receipt.bad) == (2, 3)
-    kept = quarantine.kept(store)
+    kept = quarantine.after(store)
     assert [each.line for each in kept] == [b"\x00\xff", torn, b""]
     assert all(each.reason.startswith("record: Invalid JSON") for each in kept)
     assert (kept[0].shipper, kept[0].log, kept[0].position, kept[0].received_us) == ("pod-1", "a", 0, NOW)
@@ -103,7 +104,31 @@ def test_a_bad_line_that_is_sent_again_is_kept_once(store):
     send(store, b"bad", record())
     receipt = send(store, b"bad", record(), b"worse")
     assert receipt.bad == 1
-    assert [each.line for each in quarantine.kept(store)] == [b"bad", b"worse"]
+    assert [each.line for each in quarantine.after(store)] == [b"bad", b"worse"]
+
+
+def test_lines_are_read_again_once_the_ledger_knows_their_form(store, monkeypatch):
+    """As after an upgrade: a gateway was newer than the ledger."""
+    newer = [write(record(id=f"{number}")) for number in range(3)]
+    with monkeypatch.context() as older:
+        older.setattr(module, "parse", lambda line: parse(line + b" and something new"))
+        assert send(store, *newer, b"bad").bad == 4
+    send(store, newer[0], log="b")
+    assert retry(store, BOOKS, NOW) == 2
+    assert [each.line for each in quarantine.after(store)] == [b"bad"]
+    assert quarantine.count(store) == 1
+    assert retry(store, BOOKS, NOW) == 0
+    assert rolled(store, "consumer")[0]["cost_micros"] == 3 * COST
+    assert not differences(store, 0)
+
+
+def test_lines_are_read_again_in_pages(store, monkeypatch):
+    monkeypatch.setattr(quarantine.after, "__defaults__", (0, 2))
+    with monkeypatch.context() as older:
+        older.setattr(module, "parse", lambda line: parse(line[:-1]))
+        send(store, *(write(record(id=f"{number}")) for number in range(3)), b"bad", write(record(id="4")))
+    assert retry(store, BOOKS, NOW) == 4
+    assert quarantine.count(store) == 1
 
 
 @pytest.mark.parametrize(("days", "kept"), [(-34.1, True), (-33.9, False), (0.9, False), (1.1, True)])

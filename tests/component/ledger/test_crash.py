@@ -79,7 +79,7 @@ def test_after_20_kills_every_record_is_there_once(url, tmp_path):
         assert process.stdout.readline() == "done\n"
     ids = [row["id"] for row in export.rows(store, 0, NOW)]
     assert sorted(ids) == sorted(f"{number}.1" for number in range(RECORDS))
-    assert quarantine.kept(store) == []
+    assert quarantine.after(store) == []
     assert not differences(store, 0)
     for number in range(CONSUMERS):
         share = len(range(number, RECORDS, CONSUMERS))

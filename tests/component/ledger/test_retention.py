@@ -26,7 +26,7 @@ def there(store):
         "usage": len(usage.rollup(store, *ever, by=["team"])),
         "history": len(history.series(store, "ml/support-llm", *ever)),
         "minutes": len(history.series(store, "ml/support-llm", *ever, MINUTE_US)),
-        "bad": len(quarantine.kept(store)),
+        "bad": len(quarantine.after(store)),
         "log": position(store, "pod-1", "a") > 0,
     }
 
