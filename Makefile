@@ -16,8 +16,8 @@ setup: ## make .venv from the hash-locked requirements (Debian and Ubuntu: insta
 	@deploy/setup.sh $(VENV)
 
 lock: ## write requirements/*.txt anew from pyproject.toml (needs uv)
-	$(COMPILE) pyproject.toml --extra fetch -o requirements/runtime.txt
-	$(COMPILE) pyproject.toml --extra fetch --group dev -c requirements/runtime.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra fetch --extra ledger -o requirements/runtime.txt
+	$(COMPILE) pyproject.toml --extra fetch --extra ledger --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	$(COMPILE) --group scan -o requirements/scan.txt
 	$(COMPILE) --group llama-build -o requirements/llama-build.txt
 

@@ -35,6 +35,7 @@ unit() {
 }
 component() {
   step "llama-server" paceline local binaries llama-server
+  step "postgresql" postgresql
   step "component" covered -m "not slow" tests/component --ignore=tests/component/fetch
   step "fetch" covered -m "not slow" tests/component/fetch
   step "planted bugs" pytest -q tests/mutations
@@ -47,6 +48,18 @@ integration() {
 }
 e2e() { built; step "e2e" pytest -q tests/e2e; }
 scan() { step "scan" pytest -q tests/scan; }
+
+# The ledger's tests start a server of their own; one that the package starts would only be in the way.
+postgresql() {
+  local config=/etc/postgresql-common/createcluster.d
+  ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || return 0
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "PostgreSQL is not installed, so the ledger is tested on SQLite only (Debian and Ubuntu: apt-get install postgresql)"
+    return 0
+  fi
+  mkdir -p "$config" && echo "create_main_cluster = false" > "$config/paceline.conf" && apt-get update -qq &&
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null
+}
 
 # Building takes minutes on a machine that has never done it, so no test's time limit should meet it.
 built() { step "cluster binaries and image" built_all; }

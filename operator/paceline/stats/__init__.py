@@ -1,1 +1,1 @@
-"""Statistics without I/O: quantiles from histograms."""
+"""Statistics without I/O: quantiles from histograms and sketches, and what an objective counts."""

@@ -1,0 +1,1 @@
+"""The ledger: what was used and spent, exactly once, and what may still be spent."""

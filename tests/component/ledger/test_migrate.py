@@ -1,0 +1,64 @@
+"""The migrations make the tables that the code uses, on both databases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from paceline.ledger import migrate
+from paceline.ledger.errors import StoreTooNew
+from paceline.ledger.store import Store
+from paceline.ledger.tables import METADATA, RECORDS
+from tests.support.ledger import send
+from tests.support.records import record
+
+
+def test_migrations_make_the_tables_of_the_code(store):
+    with store.reading() as tx:
+        context = MigrationContext.configure(tx, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, METADATA) == []
+
+
+def test_opening_again_keeps_everything(url, store):
+    send(store, record())
+    again = Store.open(url)
+    assert send(again, record()).replayed == 1
+    again.close()
+
+
+def test_a_database_of_a_later_release_is_refused(url, store):
+    with store.writing() as tx:
+        tx.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreTooNew, match="of a later release"):
+        Store.open(url)
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(url, monkeypatch, tmp_path):
+    """Half of the tables would stop every later start."""
+    folder = tmp_path / "migrations"
+    (folder / "versions").mkdir(parents=True)
+    source = Path(migrate.__file__).with_name("migrations")
+    (folder / "env.py").write_text((source / "env.py").read_text())
+    whole = (source / "versions" / "v0001_records.py").read_text()
+    (folder / "versions" / "v0001_records.py").write_text(
+        whole.replace("    _logs()\n", "    raise ZeroDivisionError\n")
+    )
+    with monkeypatch.context() as broken:
+        broken.setattr(migrate, "_FOLDER", folder)
+        with pytest.raises(ZeroDivisionError):
+            Store.open(url)
+    store = Store.open(url)
+    assert send(store, record()).recorded == 1
+    store.close()
+
+
+def test_every_field_of_a_record_is_a_column(store):
+    send(store, record(ttft_target_us=None))
+    with store.reading() as tx:
+        row = tx.execute(sa.select(RECORDS)).mappings().one()
+    assert row["ttft_target_us"] is None
+    assert (row["id"], row["purpose"], row["streamed"], row["received_us"] > 0) == ("r1.1", "User", True, True)
