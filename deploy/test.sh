@@ -56,7 +56,7 @@ measured() {
   coverage combine -q
   coverage report --skip-covered --sort=cover --fail-under=90 &&
     coverage report --skip-covered --fail-under=100 \
-      --include='*/paceline/api/*,*/paceline/stats/*,*/paceline/engines/*,*/paceline/decide/*,*/paceline/render/*,*/paceline/sim/*'
+      --include='*/paceline/api/*,*/paceline/stats/*,*/paceline/engines/*,*/paceline/decide/*,*/paceline/render/*,*/paceline/gateway/*,*/paceline/sim/*'
 }
 
 tiers=("$@")
