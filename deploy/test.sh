@@ -37,6 +37,8 @@ component() {
   step "llama-server" paceline local binaries llama-server
   step "component" covered -m "not slow" tests/component --ignore=tests/component/fetch
   step "fetch" covered -m "not slow" tests/component/fetch
+  step "envoy" paceline local binaries envoy
+  step "on Envoy" covered tests/envoy
   step "planted bugs" pytest -q tests/mutations
 }
 integration() {

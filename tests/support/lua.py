@@ -11,7 +11,7 @@ from lupa import luajit21
 from paceline.gateway import lua
 
 #: What of the proxy's handle the scripts use, with its habits: get() of metadata that is not there returns nothing at
-#: all, getBytes() counts from 0, dynamic metadata merges.
+#: all, getBytes() counts from 0, headers that were had before the body came are void, dynamic metadata merges.
 _HANDLE = """
 local function metadata(values)
   return {get = function(_, name) if values[name] ~= nil then return values[name] end end}
@@ -30,16 +30,23 @@ end
 local function new_handle(headers, body, route, context, dynamic)
   local h = {}
   local content = buffer(body)
+  local age = 0
   function h:headers()
+    local made = age
+    local function alive() if made ~= age then error("object used outside of proper scope") end end
     return {
-      get = function(_, name) return headers[name] end,
+      get = function(_, name) alive() return headers[name] end,
       replace = function(_, name, value)
+        alive()
         if type(value) ~= "string" and type(value) ~= "number" then error("a header must be a string") end
         headers[name] = tostring(value)
       end,
     }
   end
-  function h:body(always) if always or content:length() > 0 then return content end end
+  function h:body(always)
+    age = age + 1
+    if always or content:length() > 0 then return content end
+  end
   function h:metadata() return metadata(h.cleared and route or {}) end
   function h:filterContext() return metadata(context) end
   function h:clearRouteCache() h.cleared = true end

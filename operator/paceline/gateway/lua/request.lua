@@ -70,8 +70,9 @@ local function places(h, r, operation, edits)
 end
 
 -- Reads the body, lets the model choose the route, and changes the body as the route wants it.
-local function handle(h, headers, operation)
-  local body = h:body(true)
+local function handle(h, operation)
+  local body = h:body(true) -- waits for it, and what was had of the handle before is void then
+  local headers = h:headers()
   local s = body:length() > 0 and body:getBytes(0, body:length()) or ""
   local r = scan(s, operation.prompt)
   headers:replace("x-pl-model", r.model)
@@ -94,7 +95,7 @@ function envoy_on_request(h)
   if headers:get("content-encoding") or not (kind .. ";"):find("^application/json%s*;") then
     return refuse(h, "415", "unsupported_media_type")
   end
-  local ok, problem = pcall(handle, h, headers, operation)
+  local ok, problem = pcall(handle, h, operation)
   if ok then return end
   if type(problem) == "table" then return refuse(h, "400", problem.code, problem.param) end
   h:logErr(problem)

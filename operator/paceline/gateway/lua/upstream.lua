@@ -22,13 +22,13 @@ local function asked(s, at, names)
   return edits
 end
 
-local function rewrite(h, headers)
-  local server = h:filterContext()
+local function rewrite(h)
+  local body = h:body() -- waits for it, and what was had of the handle before is void then
+  local headers, server = h:headers(), h:filterContext()
   local path, host, model, usage = server:get("path"), server:get("host"), server:get("model"), server:get("usage")
   local at = h:streamInfo():dynamicMetadata():get("paceline.places").at
   headers:replace(":path", path .. at.path)
   if host then headers:replace(":authority", host) end
-  local body = h:body()
   local names = at.stream and ALL[usage] or {}
   if not names[1] and body:getBytes(at.model[1] - 1, at.model[2] - at.model[1] + 1) == model then return end
   local s = body:getBytes(0, body:length())
@@ -38,7 +38,7 @@ local function rewrite(h, headers)
 end
 
 function envoy_on_request(h)
-  local ok, problem = pcall(rewrite, h, h:headers())
+  local ok, problem = pcall(rewrite, h)
   if ok then return end
   h:logErr(tostring(problem))
   h:respond({[":status"] = "500"}, "The request could not be passed on.")

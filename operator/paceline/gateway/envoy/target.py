@@ -1,0 +1,113 @@
+"""A route: which clusters answer, how long they may take, and what is put into the request."""
+
+from __future__ import annotations
+
+import json
+
+from paceline.gateway.envoy.documents import ADMISSION, PACELINE, REQUEST, Document, extension, seconds, typed
+from paceline.gateway.ir import Admission, Failure, Retry, Share, Target
+
+_RETRY_ON: dict[Failure, str] = {
+    "ConnectFailure": "connect-failure,refused-stream",
+    "RateLimited": "retriable-status-codes",
+    "ServerError": "5xx",
+}
+
+
+def route(name: str, target: Target) -> Document:
+    """A route of the proxy, which matches whatever was led to it."""
+    found: Document = {
+        "name": name,
+        "match": {"prefix": "/"},
+        "metadata": {"filter_metadata": _metadata(target)},
+        "route": {
+            **_clusters(target.groups),
+            "timeout": seconds(target.timeout_seconds),
+            # The default of 5 minutes would end requests that wait, and answers with long pauses.
+            "idle_timeout": seconds(target.timeout_seconds),
+            "retry_policy": _retry(target.retry, target.first_byte_seconds),
+        },
+    }
+    if target.admission:
+        found["typed_per_filter_config"] = {ADMISSION: _admission(target.admission)}
+    return found
+
+
+def refusal(name: str, status: int, code: str, message: str) -> Document:
+    """A route that answers by itself."""
+    return {
+        "name": name,
+        "match": {"prefix": "/"},
+        "metadata": {"filter_metadata": {PACELINE: {"code": code}}},
+        "direct_response": {"status": status, "body": {"inline_string": message}},
+    }
+
+
+def _metadata(target: Target) -> Document:
+    """What the script reads, and what goes into the records."""
+    script: Document = {"remote_media": True} if target.remote_media else {}
+    record: Document = {
+        "ttft": target.objective.ttft_milliseconds,
+        "tpot": target.objective.tpot_milliseconds,
+    }
+    if target.max_output_tokens:
+        script["bound"] = target.max_output_tokens
+    if target.prompt:
+        # The script puts these into the body as they are, so they are JSON already: a message, and a part of a string.
+        script["messages"] = json.dumps({"role": "system", "content": target.prompt.text})
+        script["prompt"] = json.dumps(f"{target.prompt.text}\n\n")[1:-1]
+        record["prompt"] = target.prompt.reference
+    return {REQUEST: script, PACELINE: record}
+
+
+def _clusters(groups: tuple[tuple[Share, ...], ...]) -> Document:
+    """One cluster by its name; several by priority, chosen anew for every attempt."""
+    if len(groups) == 1 and len(groups[0]) == 1:
+        return {"cluster": groups[0][0].cluster}
+    specifier = extension(
+        "envoy.router.cluster_specifier_plugin.priority_group",
+        "extensions.router.cluster_specifiers.priority_group.v3.PriorityGroupClusterSpecifier",
+        priority_groups=[
+            {
+                "name": f"priority-{number}",
+                "clusters": [{"cluster_name": each.cluster, "weight": each.weight} for each in group],
+            }
+            for number, group in enumerate(groups)
+        ],
+    )
+    return {"inline_cluster_specifier_plugin": {"extension": specifier}}
+
+
+def _retry(retry: Retry, first_byte_seconds: int) -> Document:
+    found: Document = {
+        "retry_on": ",".join(_RETRY_ON[each] for each in retry.on),
+        "num_retries": retry.attempts,
+        "per_try_timeout": seconds(first_byte_seconds),
+        "refresh_cluster_on_retry": True,
+        "retry_back_off": {"base_interval": "0.01s", "max_interval": "0.1s"},
+        "retry_host_predicate": [
+            extension(
+                "envoy.retry_host_predicates.previous_hosts",
+                "extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
+            )
+        ],
+        "host_selection_retry_max_attempts": 3,
+    }
+    if "RateLimited" in retry.on:
+        found["retriable_status_codes"] = [429]
+    return found
+
+
+def _admission(admission: Admission) -> Document:
+    service = {
+        "server_uri": {
+            "uri": f"http://{admission.service}",
+            "cluster": admission.service,
+            "timeout": seconds(admission.seconds),
+        },
+        "path_override": "/v1/admission",
+    }
+    return typed(
+        "extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute",
+        check_settings={"http_service": service, "disable_request_body_buffering": True},
+    )
