@@ -114,11 +114,11 @@ def meaning(body: bytes, prompt: str = "messages") -> dict[str, Any]:
         raise Refused("invalid_type")
     bounds = [counts[name] for name in ("max_tokens", "max_completion_tokens") if counts[name] is not None]
     return {
-        "model": model if re.fullmatch(r"[!-~]{1,256}", model) else "?",
+        "model": model if re.fullmatch(r"[!#-\[\]-~]{1,256}", model) else "?",
         "stream": members.get("stream") is True,
         "bound": max(bounds) if bounds else None,
         "n": max(counts["n"] or 1, counts["best_of"] or 1),
-        "values": members,
+        "values": members | option_members,
     }
 
 

@@ -132,7 +132,7 @@ class Running:
         before = self.looks()
         changed = self.files.put(gateway, self.secrets)
         waited = {name for name in _LOOKS if name in changed}
-        wait_until(lambda: all(self.looks()[name] > before[name] for name in waited), 5, f"{waited} taken", every=0.01)
+        wait_until(lambda: all(self.looks()[name] > before[name] for name in waited), 15, f"{waited} taken", every=0.01)
 
     def looks(self) -> dict[str, int]:
         """How often Envoy has looked at a file."""

@@ -17,8 +17,8 @@ MIN_KEY_LENGTH = 22
 #: Names become parts of paths, and of the names of metrics, whose parts are told apart by dots.
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,125}[a-z0-9])?")
 _TAKEN = {"agent", "gateway", "certificate"}
-#: What the script lets into a header.
-_MODEL = re.compile(r"[!-~]{1,256}")
+#: What the script lets into a header and into records.
+_MODEL = re.compile(r"[!#-\[\]-~]{1,256}")
 _PATTERN = re.compile(r"[!-)+-~]{0,256}\*?")
 _DIGEST = re.compile(r"[0-9a-f]{6,64}")
 _LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"

@@ -10,7 +10,8 @@ import pytest
 
 from paceline.gateway import envoy, lua
 from paceline.gateway.envoy import documents
-from paceline.gateway.ir import Branch, Gateway, Policy, Prompt, Route
+from paceline.gateway.envoy.endpoints import MOST_FILES
+from paceline.gateway.ir import Branch, Cluster, Endpoint, Gateway, Pods, Policy, Prompt, Route
 from tests.support import neutral
 from tests.support.neutral import SECRETS, answered_by, full
 
@@ -84,6 +85,17 @@ def test_an_endpoint_that_comes_changes_one_file() -> None:
     more = replace(first, servers=replace(first.servers, endpoints=first.servers.endpoints[:1]))
     before, after = rendered(gateway), rendered(replace(gateway, clusters=(more, *gateway.clusters[1:])))
     assert [name for name in before if before[name] != after[name]] == ["eds/support-stable.json"]
+
+
+def test_many_clusters_are_not_watched_each_by_itself() -> None:
+    """Envoy aborts when the 128 inotify instances of a user id are used up."""
+    pods = tuple(Cluster(f"c{number}", Pods((Endpoint("10.0.0.1", 80),)), "m") for number in range(MOST_FILES + 1))
+    many = rendered(Gateway("g", "ns", full().listener, clusters=pods))
+    assert not [name for name in many if name.startswith("eds/")]
+    assert many["cds.json"]["resources"][0]["load_assignment"]["endpoints"]
+    for made in (rendered(Gateway("g", "ns", full().listener, clusters=pods[1:])),):
+        sources = [each.get("path_config_source") for each in everything(made) if isinstance(each, dict)]
+        assert 3 < len([each for each in sources if each and "poll_interval" not in each]) <= MOST_FILES + 3
 
 
 HOSTILE = [

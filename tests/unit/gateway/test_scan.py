@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.support.bodies import GUARDED, MAX_DEPTH, Pairs, Refused, meaning, once, parse
 from tests.support.lua import scan
 
+BOUNDS = ("max_tokens", "max_completion_tokens")
 BASE = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 
 
@@ -40,7 +41,7 @@ def check(text: bytes, prompt: str = "messages") -> bool:
         raw = text[first - 1 : last]
         value = parse(b'{"v":%s}' % raw).last()["v"]
         assert (raw, value) == (raw.strip(), meant["values"][name]), text
-    assert set(found["spans"]) == set(meant["values"])
+    assert set(found["spans"]) == set(meant["values"]), text
     return True
 
 
@@ -53,7 +54,7 @@ def test_it_finds_what_the_gateway_needs() -> None:
     found = scan(body(stream=True, max_tokens=7, max_completion_tokens=9, n=3, stream_options={"include_usage": False}))
     assert (found["model"], found["stream"], found["bound"], found["n"]) == ("m", True, 9, 3)
     assert found["prompt_bytes"] == len('[{"role": "user", "content": "hi"}]')
-    assert set(found["options"]) == {"include_usage"}
+    assert set(found["spans"]) == {*BASE, "stream", "n", "stream_options", "include_usage", *BOUNDS}
 
 
 def test_null_is_as_good_as_left_out() -> None:
@@ -158,7 +159,9 @@ def test_numbers_and_escapes_that_no_float_holds_are_let_through_where_they_mean
     assert scan(b'{"model":"a\\u002fb","messages":[]}')["model"] == "a/b"
 
 
-@pytest.mark.parametrize("model", ["", "a b", "é", "m\r\nx-pl-client: evil", "x" * 257, "\x7f", "\u0000", "\ud800"])
+@pytest.mark.parametrize(
+    "model", ["", "a b", "é", "m\r\nx-pl-client: evil", "x" * 257, 'a"b', "a\\b", "\x7f", "\u0000", "\ud800"]
+)
 def test_a_model_that_no_header_can_hold_is_the_model_that_nobody_has(model: str) -> None:
     text = body(model=model)
     assert check(text)
@@ -183,6 +186,19 @@ def test_the_model_is_found_anywhere_between_decoys_of_two_megabytes(place: int)
     text = ("{" + ",\n".join(members) + ',"messages":[]}').encode()
     assert len(text) > 2_000_000
     assert scan(text)["model"] == "right"
+
+
+def test_behind_thousands_of_escapes_only_the_ends_of_strings_are_looked_for() -> None:
+    members = {"x": "\n" * 5000, "y": 'end\\","model":"other', "z": ["\\", '\\"', '"'], "model": "m", "messages": []}
+    text = json.dumps(members).encode()
+    assert check(text)
+    assert scan(text)["model"] == "m"
+    assert "code" not in scan(text.replace(b"end", b"\\xend"))
+    assert scan(text.replace(b"end", b"\\\x1f"))["code"] == "invalid_json"
+    assert scan(text.replace(b'"m"', b'"\\uzzzz"'))["model"] == "?"
+    assert scan(json.dumps(members | {"x": "\n" * 4000}).replace("end", "\\xend").encode())["code"] == "invalid_json"
+    for more in (b',"mode\\u006c":"o"}', b',"mode\\u006C":1}'):
+        assert scan(text[:-1] + more)["code"] == "duplicate_parameter"
 
 
 def test_media_are_counted_and_those_named_by_address_too() -> None:

@@ -26,6 +26,14 @@ def send(body: Any, server: dict[str, Any] | None = None, path: str = CHAT) -> S
     )
 
 
+def send_once(text: bytes, usage: str) -> Seen:
+    """Through the first script alone, which makes the request ready where all servers want it alike."""
+    headers = {":path": CHAT, ":method": "POST", "content-type": "application/json"}
+    seen = lua.request().run("envoy_on_request", headers, text, route={"model": '"gpt-4o"', "usage": usage})
+    assert "paceline.places" not in seen.dynamic
+    return seen
+
+
 def test_model_path_and_host_are_the_server_s_own() -> None:
     seen = send({"x": 'the "model":"m"', **BASE, "y": {"model": "m"}}, path=f"{CHAT}?api_key=secret")
     assert json.loads(seen.body) == {"x": 'the "model":"m"', "model": "gpt-4o", "messages": [], "y": {"model": "m"}}
@@ -73,13 +81,16 @@ def test_streams_are_asked_for_usage_as_the_server_takes_it(sent: Any, usage: st
     options = {} if sent is None else {"stream_options": None if sent == "null" else sent}
     for members in (BASE | {"stream": True} | options, options | {"stream": True} | BASE):
         for indent in (None, 1):
-            seen = send(json.dumps(members, indent=indent).encode(), {"usage": usage})
-            assert json.loads(seen.body) == members | {"model": "gpt-4o", "stream_options": wanted}
+            text = json.dumps(members, indent=indent).encode()
+            for seen in (send(text, {"usage": usage}), send_once(text, usage)):
+                assert json.loads(seen.body) == members | {"model": "gpt-4o", "stream_options": wanted}
+                assert int(seen.headers["content-length"]) == len(seen.body)
 
 
 def test_answers_that_are_no_streams_are_not_asked_for_anything() -> None:
     for members in (BASE, BASE | {"stream": False}, BASE | {"stream": None}):
-        assert json.loads(send(members).body) == members | {"model": "gpt-4o"}
+        for seen in (send(members), send_once(json.dumps(members).encode(), "Final")):
+            assert json.loads(seen.body) == members | {"model": "gpt-4o"}
 
 
 def test_a_request_that_was_never_read_goes_nowhere() -> None:

@@ -17,6 +17,12 @@ def used(*chunks: bytes, status: str = "200") -> str | None:
     return seen.dynamic.get("paceline", {}).get("usage")
 
 
+def used_whole(answer: bytes) -> str | None:
+    headers = {":status": "200", "content-length": str(len(answer))}
+    seen = lua.request().run("envoy_on_response", headers, answer)
+    return seen.dynamic.get("paceline", {}).get("usage")
+
+
 def event(**more: object) -> bytes:
     return b"data: " + json.dumps({"choices": [{"delta": {"content": "x"}}], **more}).encode() + b"\n\n"
 
@@ -35,7 +41,7 @@ ANSWERS = {
 @pytest.mark.parametrize("name", ANSWERS)
 def test_it_is_found_in_any_pieces(name: str) -> None:
     answer = ANSWERS[name]
-    assert json.loads(used(answer) or "") == USAGE
+    assert json.loads(used(answer) or "") == json.loads(used_whole(answer) or "") == USAGE
     draw = random.Random(5)
     for _ in range(60):
         cuts = sorted(draw.sample(range(1, len(answer)), draw.randint(1, 6)))
@@ -54,6 +60,7 @@ def test_an_aborted_stream_keeps_what_it_had_said() -> None:
 )
 def test_nothing_is_made_up(answer: bytes) -> None:
     assert used(answer) is None
+    assert used_whole(answer) is None
     assert used(*[answer[at : at + 3] for at in range(0, len(answer), 3)]) is None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paceline.gateway.envoy.documents import Document, address, extension, file_source
+from paceline.gateway.envoy.documents import Document, address, extension, polled, watched
 from paceline.gateway.ir import Gateway, Limits
 
 PEERS = "gateway"
@@ -18,8 +18,8 @@ def bootstrap(gateway: Gateway, folder: str) -> Document:
         "node": {"id": gateway.name, "cluster": f"{gateway.namespace}.{gateway.name}"},
         "admin": {"address": address(_LOOPBACK, gateway.admin_port)},
         "dynamic_resources": {
-            "lds_config": file_source(folder, "lds.json"),
-            "cds_config": file_source(folder, "cds.json"),
+            "lds_config": polled(folder, "lds.json"),
+            "cds_config": watched(folder, "cds.json"),
         },
         "static_resources": {"clusters": [_peers(folder), _agent(gateway)]},
         "cluster_manager": {"local_cluster_name": PEERS},
@@ -34,7 +34,7 @@ def _peers(folder: str) -> Document:
     return {
         "name": PEERS,
         "type": "EDS",
-        "eds_cluster_config": {"eds_config": file_source(folder, "peers.json")},
+        "eds_cluster_config": {"eds_config": polled(folder, "peers.json")},
     }
 
 

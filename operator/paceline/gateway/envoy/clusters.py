@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from paceline.gateway.envoy.documents import HASH, PACELINE, Document, address, extension, file_source, typed
+import json
+
+from paceline.gateway.envoy.documents import HASH, PACELINE, Document, address, extension, typed, watched
+from paceline.gateway.envoy.endpoints import by_file, servers
+from paceline.gateway.envoy.logs import LABELS
+from paceline.gateway.envoy.rewriting import alike
 from paceline.gateway.envoy.upstream import upstream_filters
 from paceline.gateway.ir import Cluster, External, Gateway, Limits, Pods, Service
 
@@ -15,30 +20,33 @@ _HASH_BALANCE = 150
 
 def clusters(gateway: Gateway, folder: str) -> list[Document]:
     """All clusters but the static ones."""
-    limits = gateway.listener.limits
+    limits, source = gateway.listener.limits, folder if by_file(gateway) else ""
+    ready = alike(gateway)
+    filters = {each.name: upstream_filters(each, folder, rewritten=each.name in ready) for each in gateway.clusters}
+    ordered = sorted(gateway.clusters, key=lambda each: each.name)
     return [
-        *(_cluster(each, limits, folder) for each in sorted(gateway.clusters, key=lambda each: each.name)),
+        *(_cluster(each, limits, source, filters[each.name]) for each in ordered),
         *(_service(each, limits) for each in sorted(gateway.services, key=lambda each: each.name)),
     ]
 
 
-def _cluster(cluster: Cluster, limits: Limits, folder: str) -> Document:
-    servers = cluster.servers
-    place = _external(cluster.name, servers) if isinstance(servers, External) else _pods(cluster.name, servers, folder)
+def _cluster(cluster: Cluster, limits: Limits, source: str, filters: list[Document]) -> Document:
+    found = cluster.servers
+    place = _external(cluster.name, found) if isinstance(found, External) else _pods(cluster.name, found, source)
     protocol: Document = {"auto_config": {}}
-    if isinstance(servers, Pods):
+    if isinstance(found, Pods):
         protocol = {
             "explicit_http_config": {"http_protocol_options": {}},
             "common_http_protocol_options": {"idle_timeout": f"{_IDLE_SECONDS}s"},
         }
-    options = typed(_HTTP.removeprefix("envoy."), **protocol, http_filters=upstream_filters(cluster, folder))
+    options = typed(_HTTP.removeprefix("envoy."), **protocol, http_filters=filters)
     return {
         **_base(cluster.name, limits),
         **place,
         "load_balancing_policy": _balance(cluster),
         "outlier_detection": _outliers(),
         "typed_extension_protocol_options": {_HTTP: options},
-        "metadata": {"filter_metadata": {PACELINE: dict(cluster.labels)}},
+        "metadata": {"filter_metadata": {PACELINE: {LABELS: json.dumps(dict(cluster.labels))}}},
     }
 
 
@@ -54,12 +62,11 @@ def _base(name: str, limits: Limits) -> Document:
     }
 
 
-def _pods(name: str, pods: Pods, folder: str) -> Document:
-    found: Document = {
-        "type": "EDS",
-        "eds_cluster_config": {"eds_config": file_source(folder, f"eds/{name}.json")},
-        "ignore_health_on_host_removal": True,
-    }
+def _pods(name: str, pods: Pods, source: str) -> Document:
+    found: Document = {"type": "STATIC", "load_assignment": servers(name, pods)}
+    if source:
+        config = {"eds_config": watched(source, f"eds/{name}.json")}
+        found = {"type": "EDS", "eds_cluster_config": config, "ignore_health_on_host_removal": True}
     if pods.health_path:
         found["health_checks"] = [
             {

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from paceline.gateway import lua
 from paceline.gateway.envoy.bootstrap import AGENT
-from paceline.gateway.envoy.documents import ADMISSION, INTERNAL, KEYS, REQUEST, Document, extension, file_source, typed
+from paceline.gateway.envoy.documents import (
+    ADMISSION,
+    INTERNAL,
+    KEYS,
+    REQUEST,
+    Document,
+    extension,
+    polled,
+    typed,
+    watched,
+)
 from paceline.gateway.envoy.logs import attempts
 from paceline.gateway.ir import Gateway
 
@@ -20,9 +30,9 @@ def http_filters(gateway: Gateway, folder: str) -> list[Document]:
         *keys,
         _buffer(gateway),
         _script(folder),
-        _discovered(DENY, RBAC, folder),
-        _discovered(REQUESTS_LIMIT, LOCAL_RATELIMIT, folder),
-        _discovered(TOKENS_LIMIT, LOCAL_RATELIMIT, folder),
+        _discovered(DENY, RBAC, watched(folder, f"{DENY}.json")),
+        _discovered(REQUESTS_LIMIT, LOCAL_RATELIMIT, polled(folder, f"{REQUESTS_LIMIT}.json")),
+        _discovered(TOKENS_LIMIT, LOCAL_RATELIMIT, polled(folder, f"{TOKENS_LIMIT}.json")),
         _admission(),
         _router(gateway),
     ]
@@ -42,8 +52,7 @@ def _script(folder: str) -> Document:
     return extension(REQUEST, "extensions.filters.http.lua.v3.Lua", default_source_code=source)
 
 
-def _discovered(name: str, kind: str, folder: str) -> Document:
-    source = file_source(folder, f"{name}.json")
+def _discovered(name: str, kind: str, source: Document) -> Document:
     return {"name": name, "config_discovery": {"config_source": source, "type_urls": [typed(kind)["@type"]]}}
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from paceline.gateway.envoy.credentials import CERTIFICATE
-from paceline.gateway.envoy.documents import CLIENT, INTERNAL, Document, address, extension, file_source, typed
+from paceline.gateway.envoy.documents import CLIENT, INTERNAL, Document, address, extension, polled, typed, watched
 from paceline.gateway.envoy.errors import local_replies
 from paceline.gateway.envoy.filters import http_filters
 from paceline.gateway.envoy.logs import requests
 from paceline.gateway.envoy.routes import NAME
 from paceline.gateway.ir import Gateway, Limits
 
+#: The gateway's own words, and those of proxies before it, of which there are none that it trusts.
+_FOREIGN = (INTERNAL, "x-envoy-", "x-forwarded-")
+#: Other credentials than the key; and with the organisation's token these would choose which part of it pays.
+_FOREIGN_NAMES = ("api-key", "x-api-key", "cookie", "forwarded", "via", "openai-organization", "openai-project")
 #: What waits in memory for a slow reader. A request's body is bounded by the routes instead.
 _CONNECTION_BUFFER = 65536
 _WINDOW = 65536
@@ -21,11 +25,11 @@ def listener(gateway: Gateway, folder: str) -> Document:
         "envoy.filters.network.http_connection_manager",
         "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix="gateway",
-        rds={"route_config_name": NAME, "config_source": file_source(folder, "rds.json")},
+        rds={"route_config_name": NAME, "config_source": watched(folder, "rds.json")},
         http_filters=http_filters(gateway, folder),
         local_reply_config=local_replies(),
         access_log=[requests(gateway.log_file)],
-        access_log_options={"access_log_flush_interval": "10s"},
+        access_log_options={"access_log_flush_interval": "1s"},
         early_header_mutation_extensions=[_forget(gateway)],
         **_identity(),
         **_strictness(gateway.listener.limits),
@@ -43,8 +47,9 @@ def listener(gateway: Gateway, folder: str) -> Document:
 
 
 def _forget(gateway: Gateway) -> Document:
-    """Removes what a client says in the gateway's own name, before anything reads it."""
-    mutations: list[Document] = [{"remove_on_match": {"key_matcher": {"prefix": INTERNAL}}}]
+    """Removes what a client says in another's name, before anything reads it."""
+    mutations: list[Document] = [{"remove_on_match": {"key_matcher": {"prefix": each}}} for each in _FOREIGN]
+    mutations += [{"remove": each} for each in _FOREIGN_NAMES]
     if gateway.anonymous:
         everybody = {"key": CLIENT, "value": f"{gateway.anonymous}.{gateway.namespace}.anonymous"}
         mutations.append({"append": {"header": everybody, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}})
@@ -98,7 +103,7 @@ def _patience() -> Document:
 
 
 def _tls(folder: str) -> Document:
-    certificate = {"name": CERTIFICATE, "sds_config": file_source(folder, f"sds/{CERTIFICATE}.json")}
+    certificate = {"name": CERTIFICATE, "sds_config": polled(folder, f"sds/{CERTIFICATE}.json")}
     return extension(
         "envoy.transport_sockets.tls",
         "extensions.transport_sockets.tls.v3.DownstreamTlsContext",

@@ -17,8 +17,9 @@ from paceline.gateway.envoy.documents import (
     resources,
     typed,
 )
+from paceline.gateway.envoy.rewriting import alike
 from paceline.gateway.envoy.target import refusal, route
-from paceline.gateway.ir import Branch, Gateway, Policy, Route
+from paceline.gateway.ir import Branch, Cluster, Gateway, Policy, Route
 
 NAME = "gateway"
 #: What a server may not say to our clients: where else to go, whose account pays, what to keep.
@@ -65,7 +66,8 @@ def _keys(gateway: Gateway, secrets: Mapping[str, str]) -> Document:
 
 
 def _matcher(gateway: Gateway) -> Document:
-    models = {each.model: {"matcher": _policies(each, gateway)} for each in sorted(gateway.routes, key=_model)}
+    ready = alike(gateway)
+    models = {each.model: {"matcher": _policies(each, gateway, ready)} for each in sorted(gateway.routes, key=_model)}
     return exact(MODEL, models, {"matcher": _paths()})
 
 
@@ -90,7 +92,7 @@ def _paths() -> Document:
     return {"matcher_tree": tree, "on_no_match": nowhere}
 
 
-def _policies(route_: Route, gateway: Gateway) -> Document:
+def _policies(route_: Route, gateway: Gateway, ready: dict[str, Cluster]) -> Document:
     """One route for all policies to which the same happens: routes are much larger than conditions."""
     outcomes: dict[_Outcome, list[str]] = {}
     for policy in sorted(gateway.policies, key=lambda each: each.name):
@@ -100,7 +102,8 @@ def _policies(route_: Route, gateway: Gateway) -> Document:
     if not outcomes:
         return {"on_no_match": _forbidden()}
     matchers = [
-        {"predicate": _any_of(names), "on_match": _classes(route_, outcome)} for outcome, names in outcomes.items()
+        {"predicate": _any_of(names), "on_match": _classes(route_, outcome, ready)}
+        for outcome, names in outcomes.items()
     ]
     return {"matcher_list": {"matchers": matchers}, "on_no_match": _forbidden()}
 
@@ -121,16 +124,16 @@ def _any_of(names: list[str]) -> Document:
     return each[0] if len(each) == 1 else {"or_matcher": {"predicate": each}}
 
 
-def _classes(route_: Route, outcome: _Outcome) -> Document:
-    cases = {name: _branch(route_, branch) for name, branch in outcome if name}
-    other = _branch(route_, dict(outcome)[""])
+def _classes(route_: Route, outcome: _Outcome, ready: dict[str, Cluster]) -> Document:
+    cases = {name: _branch(route_, branch, ready) for name, branch in outcome if name}
+    other = _branch(route_, dict(outcome)[""], ready)
     return {"matcher": exact(REQUEST_CLASS, cases, other)} if cases else other
 
 
-def _branch(route_: Route, branch: Branch | None) -> Document:
+def _branch(route_: Route, branch: Branch | None, ready: dict[str, Cluster]) -> Document:
     if branch is None:
         return _forbidden()
-    return _action(route(f"{route_.model}/{route_.branches.index(branch)}", branch.target))
+    return _action(route(f"{route_.model}/{route_.branches.index(branch)}", branch.target, ready))
 
 
 def _forbidden() -> Document:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from paceline.gateway.envoy.documents import ADMISSION, PACELINE, REQUEST, Document, extension, seconds, typed
-from paceline.gateway.ir import Admission, Failure, Retry, Share, Target
+from paceline.gateway.envoy.logs import RECORD
+from paceline.gateway.envoy.rewriting import clusters_of
+from paceline.gateway.ir import Admission, Cluster, Failure, Retry, Share, Target
 
 _RETRY_ON: dict[Failure, str] = {
     "ConnectFailure": "connect-failure,refused-stream",
@@ -14,12 +17,18 @@ _RETRY_ON: dict[Failure, str] = {
 }
 
 
-def route(name: str, target: Target) -> Document:
-    """A route of the proxy, which matches whatever was led to it."""
+def route(name: str, target: Target, alike: Mapping[str, Cluster]) -> Document:
+    """A route of the proxy, which matches whatever was led to it.
+
+    Args:
+        name: For the records.
+        target: How its requests are answered.
+        alike: Clusters whose requests the script makes ready that reads them.
+    """
     found: Document = {
         "name": name,
         "match": {"prefix": "/"},
-        "metadata": {"filter_metadata": _metadata(target)},
+        "metadata": {"filter_metadata": _metadata(target, alike)},
         "route": {
             **_clusters(target.groups),
             "timeout": seconds(target.timeout_seconds),
@@ -43,9 +52,12 @@ def refusal(name: str, status: int, code: str, message: str) -> Document:
     }
 
 
-def _metadata(target: Target) -> Document:
-    """What the script reads, and what goes into the records."""
+def _metadata(target: Target, alike: Mapping[str, Cluster]) -> Document:
+    """What the script reads, and what goes into the records. What the script puts into bodies is JSON already."""
     script: Document = {"remote_media": True} if target.remote_media else {}
+    ready = next((alike[name] for name in clusters_of(target) if name in alike), None)
+    if ready:
+        script |= {"model": json.dumps(ready.model), "usage": ready.usage}
     record: Document = {
         "ttft": target.objective.ttft_milliseconds,
         "tpot": target.objective.tpot_milliseconds,
@@ -53,11 +65,10 @@ def _metadata(target: Target) -> Document:
     if target.max_output_tokens:
         script["bound"] = target.max_output_tokens
     if target.prompt:
-        # The script puts these into the body as they are, so they are JSON already: a message, and a part of a string.
         script["messages"] = json.dumps({"role": "system", "content": target.prompt.text})
         script["prompt"] = json.dumps(f"{target.prompt.text}\n\n")[1:-1]
         record["prompt"] = target.prompt.reference
-    return {REQUEST: script, PACELINE: record}
+    return {REQUEST: script, PACELINE: {RECORD: json.dumps(record)}}
 
 
 def _clusters(groups: tuple[tuple[Share, ...], ...]) -> Document:

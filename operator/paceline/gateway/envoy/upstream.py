@@ -5,38 +5,36 @@ from __future__ import annotations
 import json
 
 from paceline.gateway import lua
-from paceline.gateway.envoy.documents import INTERNAL, Document, extension, file_source
+from paceline.gateway.envoy.documents import CLIENT, HASH, MODEL, POLICY, TOKENS, Document, extension, polled
 from paceline.gateway.ir import Cluster, External
 
-#: Nothing of a client, of the gateway or of an earlier attempt may reach a server through these: attempts share one
-#: set of headers, so that the next one would bring what was added for the last.
-_BEGINNINGS = (INTERNAL, "x-envoy-", "x-forwarded-", "x-paceline-")
-_REMOVED = (
-    "authorization",
-    "api-key",
-    "x-api-key",
-    "cookie",
-    "forwarded",
-    # With the organisation's token these would choose which part of it pays.
-    "openai-organization",
-    "openai-project",
-)
+#: What the gateway adds, and what was added for an earlier attempt: attempts share one set of headers. A client's own
+#: were removed before (see `listener`).
+_REMOVED = (CLIENT, POLICY, MODEL, HASH, TOKENS, "authorization", "x-forwarded-proto", "x-envoy-external-address")
+#: How long a credential that was exchanged is still sent.
+_ROTATION_SECONDS = 10
 #: All clusters share one Lua state (200 KB each otherwise).
 _STATE = "upstream"
 
 
-def upstream_filters(cluster: Cluster, folder: str) -> list[Document]:
-    """Strip, rewrite, put the credential in, send."""
+def upstream_filters(cluster: Cluster, folder: str, *, rewritten: bool) -> list[Document]:
+    """Strip, rewrite, put the credential in, send.
+
+    Args:
+        cluster: Where the attempt goes.
+        folder: Of the proxy's files.
+        rewritten: The request is as its servers want it already.
+    """
+    rewrite = [] if rewritten else [_rewrite(cluster, folder)]
     credential = [_credential(cluster, folder)] if cluster.credential_file else []
-    return [_strip(), _rewrite(cluster, folder), *credential, _codec()]
+    return [_strip(), *rewrite, *credential, _codec()]
 
 
 def _strip() -> Document:
-    beginnings = [{"remove_on_match": {"key_matcher": {"prefix": each}}} for each in _BEGINNINGS]
     return extension(
         "paceline.strip",
         "extensions.filters.http.header_mutation.v3.HeaderMutation",
-        mutations={"request_mutations": [*beginnings, *({"remove": each} for each in _REMOVED)]},
+        mutations={"request_mutations": [{"remove": each} for each in _REMOVED]},
     )
 
 
@@ -55,7 +53,7 @@ def _rewrite(cluster: Cluster, folder: str) -> Document:
 
 
 def _credential(cluster: Cluster, folder: str) -> Document:
-    source = {"name": cluster.name, "sds_config": file_source(folder, f"sds/{cluster.name}.json")}
+    source = {"name": cluster.name, "sds_config": polled(folder, f"sds/{cluster.name}.json", _ROTATION_SECONDS)}
     generic = extension(
         "envoy.http.injected_credentials.generic",
         "extensions.http.injected_credentials.generic.v3.Generic",

@@ -25,9 +25,9 @@ def _script(name: str, *parts: str) -> Script:
 
 def request() -> Script:
     """What runs once for each request, and reads its answer."""
-    return _script("request", "scan.lua", "splice.lua", "usage.lua", "request.lua")
+    return _script("request", "scan.lua", "edits.lua", "usage.lua", "request.lua")
 
 
 def upstream() -> Script:
     """What runs for each attempt."""
-    return _script("upstream", "splice.lua", "upstream.lua")
+    return _script("upstream", "edits.lua", "upstream.lua")

@@ -7,6 +7,9 @@ local OPERATIONS = {
 }
 for path, operation in pairs(OPERATIONS) do operation.path = path:sub(#"/v1" + 1) end
 local BYTES_PER_TOKEN = 4 -- of English text; limits per minute count so before an engine has said its own figure
+-- No value of these has a quote or a backslash: see `model` in scan.lua, and ids are made of names of Kubernetes.
+local RECORD = '{"client":"%s","model":"%s","operation":"%s","stream":%s,'
+  .. '"bound":%d,"n":%d,"prompt_bytes":%d,"media":%d}'
 local MOST_TOKENS = 1e9 -- the proxy takes a larger figure for none at all
 local WORDS = {
   invalid_json = "The body must be one JSON object, and what is in it valid JSON.",
@@ -30,13 +33,12 @@ local function refuse(h, status, code, param)
   h:respond({[":status"] = status}, WORDS[code] .. (param or ""))
 end
 
--- The changes that a route asks for: a bound of the output where there is none, its prompt before the client's.
-local function wanted(s, r, operation, bound, prompt)
-  local edits = {}
+-- Adds the edits that a route asks for: a bound of the output where there is none, its prompt before the client's.
+local function for_route(s, r, operation, bound, prompt, edits)
   if bound and operation.bound and not r.bound then
     local name, text = operation.bound, ("%d"):format(bound)
     local null = r.spans[name]
-    edits[1] = null and {null[1], null[2], text} or {r.first, r.first - 1, '"' .. name .. '":' .. text .. ","}
+    edits[#edits + 1] = null and {null[1], null[2], text} or {r.first, r.first - 1, '"' .. name .. '":' .. text .. ","}
   end
   if prompt then
     local at = r.spans[operation.prompt][1]
@@ -46,27 +48,27 @@ local function wanted(s, r, operation, bound, prompt)
     end
     edits[#edits + 1] = {at + 1, at, prompt}
   end
-  return in_order(edits)
 end
 
 -- What the chain behind and the records need to know. Headers steer routes, limits and balancing and are gone before a
--- server sees the request; dynamic metadata stays.
+-- server sees the request; dynamic metadata stays. It is one text because a structure costs several us more.
 local function tell(h, headers, r, operation, bound)
-  local tokens = math.ceil(r.prompt_bytes / BYTES_PER_TOKEN) + bound * r.n
+  local tokens = math.min(math.ceil(r.prompt_bytes / BYTES_PER_TOKEN) + bound * r.n, MOST_TOKENS)
   headers:replace("x-pl-hash", ("%d"):format(r.hash))
-  headers:replace("x-pl-tokens", ("%d"):format(math.min(tokens, MOST_TOKENS)))
-  h:streamInfo():dynamicMetadata():set("paceline", "request", {
-    client = headers:get("x-pl-client"), model = r.model, operation = operation.name, stream = r.stream,
-    bound = bound, n = r.n, prompt_bytes = r.prompt_bytes, media = r.media,
-  })
+  headers:replace("x-pl-tokens", ("%d"):format(tokens))
+  h:streamInfo():dynamicMetadata():set("paceline", "request", RECORD:format(
+    headers:get("x-pl-client") or "", r.model, operation.name, tostring(r.stream), bound, r.n, r.prompt_bytes, r.media))
 end
 
--- For the rewriting for each server: where in the body is what it may change.
+-- Where in the changed body is what each server gets its own way: see upstream.lua.
 local function places(h, r, operation, edits)
-  local at = {stream = r.stream, path = operation.path, model = moved(edits, r.spans.model)}
-  if r.spans.stream_options then at.stream_options = moved(edits, r.spans.stream_options) end
-  for name, span in pairs(r.options) do at[name] = moved(edits, span) end
-  h:streamInfo():dynamicMetadata():set("paceline.places", "at", at)
+  local text = {operation.path, r.stream and "1" or "0"}
+  for _, name in ipairs({"model", "stream_options", "include_usage", "continuous_usage_stats"}) do
+    local span = r.spans[name]
+    local by = span and shift(edits, span[1])
+    text[#text + 1] = span and ("%d %d"):format(span[1] + by, span[2] + by) or "0 0"
+  end
+  h:streamInfo():dynamicMetadata():set("paceline.places", "at", table.concat(text, " "))
 end
 
 -- Reads the body, lets the model choose the route, and changes the body as the route wants it.
@@ -80,10 +82,13 @@ local function handle(h, operation)
   h:clearRouteCache()
   local route = h:metadata()
   if r.remote > 0 and not route:get("remote_media") then error({code = "remote_media"}, 0) end
-  local edits = wanted(s, r, operation, route:get("bound"), route:get(operation.prompt))
-  tell(h, headers, r, operation, r.bound or operation.bound and route:get("bound") or 0)
-  places(h, r, operation, edits)
+  local bound, model = route:get("bound"), route:get("model")
+  tell(h, headers, r, operation, r.bound or operation.bound and bound or 0)
+  local edits = model and for_server(s, r.spans, r.stream, model, route:get("usage")) or {}
+  for_route(s, r, operation, bound, route:get(operation.prompt), edits)
+  if not model then places(h, r, operation, edits) end
   if edits[1] then headers:replace("content-length", body:setBytes(splice(s, edits))) end
+  return #s
 end
 
 function envoy_on_request(h)
@@ -96,7 +101,7 @@ function envoy_on_request(h)
     return refuse(h, "415", "unsupported_media_type")
   end
   local ok, problem = pcall(handle, h, operation)
-  if ok then return end
+  if ok then return clean(problem) end
   if type(problem) == "table" then return refuse(h, "400", problem.code, problem.param) end
   h:logErr(problem)
   h:respond({[":status"] = "500"}, "The request could not be read.")

@@ -1,6 +1,6 @@
 -- Reads what the gateway must know of a request body, in one pass and without building the document. What it accepts
 -- is RFC 8259 exactly (CPython's json agrees, see tests), so that the gateway and an engine never read a body in two
--- ways. Costs beside copying it: 0.1 ms for one message of 400 KB, 0.6 ms for as much source code.
+-- ways. Costs beside copying it: 0.07 ms for one message of 400 KB, 0.25 ms for 950, 0.35 ms for as much source code.
 --
 -- Positions count from 1, as in Lua: p[i] is the byte of s at i. Lua ends every string with a NUL, so p[#s + 1] is 0:
 -- no loop below goes on at a 0, and none reads behind it.
@@ -10,6 +10,9 @@ local band, bor, bxor, tobit = bit.band, bit.bor, bit.bxor, bit.tobit
 local char, find, gsub, lower, sub = string.char, string.find, string.gsub, string.lower, string.sub
 
 local MAX_DEPTH = 128 -- CPython's own limit is near 1,000; a stack of this size is no work
+-- An escape costs 30 ns, and 400 KB of source code have 20,000. Behind so many only the ends of strings are looked for,
+-- which a wrong escape cannot move: such a body the engine refuses.
+local MAX_CHECKS = 4096
 local MAX_N = 128 -- as the OpenAI API has it
 local PREFIX_BYTES = 1024 -- about 256 tokens, or 16 blocks of an engine's cache
 
@@ -75,6 +78,17 @@ local function characters(p, i, last)
 end
 
 local slash -- where the next backslash is, so that none is looked for twice
+local checks -- how many escapes are still looked at
+
+-- The first quote from `close` on that is not escaped.
+local function unescaped(s, p, close)
+  while true do
+    local before = close - 1
+    while p[before] == SLASH do before = before - 1 end
+    if (close - before) % 2 == 1 then return close end
+    close = find(s, '"', close + 1, true) or fail("invalid_json")
+  end
+end
 
 -- The closing quote of the string that opens at i, and whether it has escapes.
 local function text(s, p, i)
@@ -82,6 +96,11 @@ local function text(s, p, i)
   if slash < i then slash = find(s, "\\", i, true) or math.huge end
   local escapes = slash < close
   while slash < close do
+    if checks == 0 then
+      close, slash = unescaped(s, p, close), 0
+      break
+    end
+    checks = checks - 1
     local size, hex = ESCAPE[p[slash + 1]], slash + 2
     if size == 0 or size == 6 and not (HEX[p[hex]] and HEX[p[hex + 1]] and HEX[p[hex + 2]] and HEX[p[hex + 3]]) then
       fail("invalid_json")
@@ -126,7 +145,7 @@ end
 local function plain(raw)
   return (gsub(raw, "\\(.)(%x?%x?%x?%x?)", function(c, rest)
     if c ~= "u" then return (c:match('["\\/]') or "\0") .. rest end
-    local code = tonumber(rest, 16)
+    local code = tonumber(rest, 16) or 0x110000
     return code < 128 and char(code) or code == 0x17F and "\197\191" or code == 0x212A and "\226\132\170" or "\255"
   end))
 end
@@ -169,7 +188,7 @@ local function member(s, p, i, depth, r)
       if MEDIA[name] then r.media = r.media + 1 end
       r.url = name == "url" or MEDIA[name]
     elseif depth == 2 then
-      span = once(r.options, name, OPTIONS)
+      span = once(r.spans, name, OPTIONS)
     end
   end
   i = space(p, close + 1)
@@ -186,7 +205,7 @@ end
 local function walk(s, r)
   local p = ffi.cast(BYTES, s) - 1
   local ends, open, depth, i = {}, r.open, 0, space(p, 1)
-  slash = 0
+  slash, checks = 0, MAX_CHECKS
   if p[i] ~= OBJECT then fail("invalid_json") end
   while true do -- a value begins at i
     local c = p[i]
@@ -246,13 +265,13 @@ local function count(s, r, name, least)
   return number
 end
 
--- A name as it may stand in a header; nobody serves a model of any other name.
+-- A name as it may stand in a header and between quotes; nobody serves a model of any other name.
 local function model(s, r)
   local raw = value(s, r, "model")
   if not raw then fail("missing_parameter", "model") end
   if find(raw, '^"') == nil then fail("invalid_type", "model") end
   local name = plain(sub(raw, 2, -2))
-  return #name <= 256 and find(name, "^[!-~]+$") and name or "?"
+  return #name <= 256 and find(name, "^[!-~]+$") and not find(name, '["\\]') and name or "?"
 end
 
 local PROMPTS = {messages = "^%[", prompt = '^[%["]', input = '^[%["]'}
@@ -260,16 +279,13 @@ local PROMPTS = {messages = "^%[", prompt = '^[%["]', input = '^[%["]'}
 -- Reads a body whose prompt is in the member `prompt`. Raises {code, param} for what an engine may refuse or read in
 -- another way than the gateway.
 local function scan(s, prompt)
-  local r = {prompt = prompt, spans = {}, options = {}, open = {}, media = 0, remote = 0}
+  local r = {prompt = prompt, spans = {}, open = {}, media = 0, remote = 0}
   local p = walk(s, r)
   r.first = find(s, '"', 1, true)
   r.model = model(s, r)
   r.stream = boolean(value(s, r, "stream"), "stream")
   if find(value(s, r, "stream_options") or "{", "^[^{]") then fail("invalid_type", "stream_options") end
-  for name, span in pairs(r.options) do
-    local raw = sub(s, span[1], span[2])
-    boolean(raw ~= "null" and raw or nil, name)
-  end
+  for name in pairs(OPTIONS) do boolean(value(s, r, name), name) end
   local a, b = count(s, r, "max_tokens", 0), count(s, r, "max_completion_tokens", 0)
   r.bound = (a or b) and math.max(a or 0, b or 0)
   r.n = math.max(count(s, r, "n", 1) or 1, count(s, r, "best_of", 1) or 1)

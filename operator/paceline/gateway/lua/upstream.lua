@@ -1,45 +1,28 @@
 -- What each server gets its own way, for every attempt: the name of the model, the path, and the options by which a
--- stream says what it used. `places` are those of the request as it was read once, so nothing is looked for again.
+-- stream says what it used. The request was read once and `at` says where in it these are.
 
-local ALL = {Final = {"include_usage"}, Continuous = {"include_usage", "continuous_usage_stats"}, Silent = {}}
+local PATTERN = "^(%S+) (%d) " .. ("(%d+) "):rep(7) .. "(%d+)$"
 
--- The changes by which stream_options asks for usage, whether it is there or not.
-local function asked(s, at, names)
-  local edits, missing = {}, {}
-  for _, name in ipairs(names) do
-    local span = at[name]
-    if span then edits[#edits + 1] = {span[1], span[2], "true"} else missing[#missing + 1] = '"' .. name .. '":true' end
-  end
-  local list, place = table.concat(missing, ","), at.stream_options
-  if not place then
-    edits[#edits + 1] = {at.model[2] + 1, at.model[2], ',"stream_options":{' .. list .. "}"}
-  elseif s:sub(place[1], place[1]) ~= "{" then
-    edits[#edits + 1] = {place[1], place[2], "{" .. list .. "}"}
-  elseif list ~= "" then
-    if not s:find("^%s*}", place[1] + 1) then list = list .. "," end
-    edits[#edits + 1] = {place[1] + 1, place[1], list}
-  end
-  return edits
-end
+local function span(first, last) return first ~= "0" and {tonumber(first), tonumber(last)} or nil end
 
 local function rewrite(h)
   local body = h:body() -- waits for it, and what was had of the handle before is void then
   local headers, server = h:headers(), h:filterContext()
-  local path, host, model, usage = server:get("path"), server:get("host"), server:get("model"), server:get("usage")
-  local at = h:streamInfo():dynamicMetadata():get("paceline.places").at
-  headers:replace(":path", path .. at.path)
+  local host, model, usage = server:get("host"), server:get("model"), server:get("usage")
+  local path, stream, a, b, c, d, e, f, g, i = h:streamInfo():dynamicMetadata():get("paceline.places").at:match(PATTERN)
+  headers:replace(":path", server:get("path") .. path)
   if host then headers:replace(":authority", host) end
-  local names = at.stream and ALL[usage] or {}
-  if not names[1] and body:getBytes(at.model[1] - 1, at.model[2] - at.model[1] + 1) == model then return end
+  local spans = {model = span(a, b), stream_options = span(c, d), include_usage = span(e, f)}
+  spans.continuous_usage_stats = span(g, i)
   local s = body:getBytes(0, body:length())
-  local edits = names[1] and asked(s, at, names) or {}
-  edits[#edits + 1] = {at.model[1], at.model[2], model}
-  headers:replace("content-length", body:setBytes(splice(s, in_order(edits))))
+  local edits = for_server(s, spans, stream == "1", model, usage)
+  if edits[1] then headers:replace("content-length", body:setBytes(splice(s, edits))) end
+  return #s
 end
 
 function envoy_on_request(h)
   local ok, problem = pcall(rewrite, h)
-  if ok then return end
+  if ok then return clean(problem) end
   h:logErr(tostring(problem))
   h:respond({[":status"] = "500"}, "The request could not be passed on.")
 end
