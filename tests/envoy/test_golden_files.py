@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from paceline.gateway import envoy
+from tests.support.certificates import certificate_for
 from tests.support.envoy import Files, free_ports, started, validate
 from tests.support.golden import ROOT
 from tests.support.inlined import inlined
@@ -24,24 +20,7 @@ CASES = sorted(path.name for path in GOLDEN.iterdir())
 
 def mounted(folder: Path) -> None:
     """What Kubernetes mounts into the pod: tokens, a certificate, authorities."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "llm.example.com")])
-    now = datetime.datetime(2026, 1, 1)  # noqa: DTZ001 - the library wants it in UTC without saying so
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now)
-        .not_valid_after(now.replace(year=2126))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
-        .sign(key, hashes.SHA256())
-        .public_bytes(serialization.Encoding.PEM)
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    certificate, private = certificate_for("llm.example.com")
     content = {"tls/tls.crt": certificate, "tls/tls.key": private, "ca.crt": certificate}
     content |= dict.fromkeys(("engines/support/token", "providers/openai/token"), b"token\n")
     for place, data in content.items():

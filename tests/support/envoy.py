@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -183,6 +184,7 @@ class Server:
     name: str
     handler: Handler
     port: int = 0
+    tls: ssl.SSLContext | None = None
     seen: list[dict[str, Any]] = field(default_factory=list)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -205,7 +207,7 @@ async def serving(*servers: Server) -> AsyncIterator[None]:
         app.router.add_route("*", "/{path:.*}", server.handle)
         runner = web.AppRunner(app, shutdown_timeout=1)
         await runner.setup()
-        site = web.TCPSite(runner, LOOPBACK, server.port)
+        site = web.TCPSite(runner, LOOPBACK, server.port, ssl_context=server.tls)
         await site.start()
         server.port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
         runners.append(runner)

@@ -96,7 +96,7 @@ def full() -> Gateway:
             (("backend", "main"), ("deployment", "ml/support-llm"), ("revision", "stable")),
         ),
         Cluster("support-canary", Pods((Endpoint("10.0.0.9", 8000),), "/health"), "support-llm", "Continuous"),
-        Cluster("review", Pods((Endpoint("10.0.1.1", 8443),)), "support-bot"),
+        Cluster("review", Pods((Endpoint("10.0.1.1", 8443),)), "support-bot", ours=True),
         Cluster(
             "openai",
             External("api.example.com", path="/openai/v1"),

@@ -6,6 +6,7 @@ whole, sizes are bytes, files are paths within the gateway's pod. No secret is i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -82,9 +83,11 @@ class Policy:
         """As client ids begin."""
         return f"{self.audience.lower()}.{self.digest}"
 
-    def allows(self, model: str) -> bool:
-        """Whether its consumers may ask this model."""
-        return any(model == name or (name.endswith("*") and model.startswith(name[:-1])) for name in self.models)
+    def allowed(self, models: Iterable[str]) -> frozenset[str]:
+        """Those of some models that its consumers may ask."""
+        begins = tuple(each[:-1] for each in self.models if each.endswith("*"))
+        names = frozenset(self.models)
+        return frozenset(each for each in models if each in names or each.startswith(begins))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,7 @@ class Cluster:
         usage: What their streams are asked to say of tokens.
         credential_file: Holds the token that they are given, and nobody else is; "": none.
         labels: For the records of requests: backend, deployment, revision.
+        ours: They are a service of paceline itself and get what the gateway knows of a request.
     """
 
     name: str
@@ -168,6 +172,7 @@ class Cluster:
     credential_file: str = ""
     balance: Balance = "LeastRequest"
     labels: tuple[tuple[str, str], ...] = ()
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,4 +160,4 @@ def test_problems_are_in_order_and_in_words() -> None:
     ],
 )
 def test_models_are_allowed_by_name_or_by_how_they_begin(patterns: tuple[str, ...], model: str, allowed: bool) -> None:
-    assert Policy("Internal", "000000", patterns).allows(model) == allowed
+    assert (model in Policy("Internal", "000000", patterns).allowed([model])) == allowed

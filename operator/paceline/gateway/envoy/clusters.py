@@ -91,7 +91,7 @@ def _external(name: str, external: External) -> Document:
 
 
 def _service(service: Service, limits: Limits) -> Document:
-    found = {**_base(service.name, limits), "type": "STRICT_DNS"}
+    found = {**_base(service.name, limits), "type": "STRICT_DNS", "dns_lookup_family": "V4_PREFERRED"}
     found["load_assignment"] = _named(service.name, service.host, service.port)
     if service.ca_file:
         found["transport_socket"] = _tls(service.host, service.ca_file)

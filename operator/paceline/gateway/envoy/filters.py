@@ -57,7 +57,10 @@ def _discovered(name: str, kind: str, source: Document) -> Document:
 
 
 def _admission() -> Document:
-    """Asks only where a route says whom; without an answer nobody goes on."""
+    """Asks only where a route says whom; without an answer nobody goes on.
+
+    It cannot be disabled here: which filters a request passes is settled before its route is known.
+    """
     nobody = {"uri": "http://nobody", "cluster": AGENT, "timeout": "1s"}
     return extension(
         ADMISSION,
@@ -66,7 +69,7 @@ def _admission() -> Document:
         allowed_headers={"patterns": [{"prefix": INTERNAL}, {"exact": "x-request-id"}]},
         status_on_error={"code": "ServiceUnavailable"},
         failure_mode_allow=False,
-    ) | {"disabled": True}
+    )
 
 
 def _router(gateway: Gateway) -> Document:

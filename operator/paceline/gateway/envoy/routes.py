@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from paceline.gateway.envoy.bootstrap import AGENT
 from paceline.gateway.envoy.documents import (
+    ADMISSION,
     CLIENT,
     KEYS,
     MODEL,
@@ -18,7 +20,7 @@ from paceline.gateway.envoy.documents import (
     typed,
 )
 from paceline.gateway.envoy.rewriting import alike
-from paceline.gateway.envoy.target import refusal, route
+from paceline.gateway.envoy.target import not_asked, refusal, route
 from paceline.gateway.ir import Branch, Cluster, Gateway, Policy, Route
 
 NAME = "gateway"
@@ -49,9 +51,10 @@ def routes(gateway: Gateway, secrets: Mapping[str, str]) -> Document:
         "matcher": _matcher(gateway),
         "request_body_buffer_limit": gateway.listener.limits.max_request_bytes,
         "response_headers_to_remove": list(_KEPT_BACK),
+        "typed_per_filter_config": {ADMISSION: not_asked()},
     }
     if not gateway.anonymous:
-        host["typed_per_filter_config"] = {KEYS: _keys(gateway, secrets)}
+        host["typed_per_filter_config"][KEYS] = _keys(gateway, secrets)
     return resources(typed("config.route.v3.RouteConfiguration", name=NAME, virtual_hosts=[host]))
 
 
@@ -67,12 +70,14 @@ def _keys(gateway: Gateway, secrets: Mapping[str, str]) -> Document:
 
 def _matcher(gateway: Gateway) -> Document:
     ready = alike(gateway)
-    models = {each.model: {"matcher": _policies(each, gateway, ready)} for each in sorted(gateway.routes, key=_model)}
+    policies: dict[str, list[Policy]] = {each.model: [] for each in gateway.routes}
+    for policy in sorted(gateway.policies, key=lambda each: each.name):
+        for model in policy.allowed(policies):
+            policies[model].append(policy)
+    ordered = sorted(gateway.routes, key=lambda each: each.model)
+    known = len(gateway.policies)
+    models = {each.model: {"matcher": _policies(each, policies[each.model], known, ready)} for each in ordered}
     return exact(MODEL, models, {"matcher": _paths()})
-
-
-def _model(route_: Route) -> str:
-    return route_.model
 
 
 def _paths() -> Document:
@@ -92,26 +97,31 @@ def _paths() -> Document:
     return {"matcher_tree": tree, "on_no_match": nowhere}
 
 
-def _policies(route_: Route, gateway: Gateway, ready: dict[str, Cluster]) -> Document:
-    """One route for all policies to which the same happens: routes are much larger than conditions."""
+def _policies(route_: Route, policies: list[Policy], known: int, ready: dict[str, Cluster]) -> Document:
+    """One route for all policies to which the same happens: routes are much larger than conditions.
+
+    Args:
+        route_: What is done with requests for a model.
+        policies: Those that allow the model.
+        known: How many there are in all.
+        ready: Clusters whose requests the script makes ready.
+    """
     outcomes: dict[_Outcome, list[str]] = {}
-    for policy in sorted(gateway.policies, key=lambda each: each.name):
+    for policy in policies:
         found = _outcome(route_, policy)
         if found:
             outcomes.setdefault(found, []).append(policy.name)
-    if not outcomes:
-        return {"on_no_match": _forbidden()}
+    if [len(names) for names in outcomes.values()] == [known]:
+        return {"on_no_match": _classes(route_, *outcomes, ready)}
     matchers = [
         {"predicate": _any_of(names), "on_match": _classes(route_, outcome, ready)}
         for outcome, names in outcomes.items()
     ]
-    return {"matcher_list": {"matchers": matchers}, "on_no_match": _forbidden()}
+    return ({"matcher_list": {"matchers": matchers}} if matchers else {}) | {"on_no_match": _forbidden()}
 
 
 def _outcome(route_: Route, policy: Policy) -> _Outcome:
-    """What happens to this policy's requests, by class; empty when they are not allowed."""
-    if not policy.allows(route_.model):
-        return ()
+    """What happens to this policy's requests, by class; empty when nothing does."""
     other = route_.branch(policy.audience, policy.request_class)
     classes = sorted({each.request_class for each in route_.branches}) if policy.trusts_class else []
     known = [(name, route_.branch(policy.audience, name)) for name in classes]
@@ -120,8 +130,9 @@ def _outcome(route_: Route, policy: Policy) -> _Outcome:
 
 
 def _any_of(names: list[str]) -> Document:
-    each = [{"single_predicate": {"input": input_header(POLICY), "value_match": {"exact": name}}} for name in names]
-    return each[0] if len(each) == 1 else {"or_matcher": {"predicate": each}}
+    """One expression for all: a condition for each policy costs 3 us and 2 KB. Their names are no tenant's."""
+    regex = {"google_re2": {}, "regex": "|".join(re.escape(name) for name in names)}
+    return {"single_predicate": {"input": input_header(POLICY), "value_match": {"safe_regex": regex}}}
 
 
 def _classes(route_: Route, outcome: _Outcome, ready: dict[str, Cluster]) -> Document:
@@ -133,7 +144,7 @@ def _classes(route_: Route, outcome: _Outcome, ready: dict[str, Cluster]) -> Doc
 def _branch(route_: Route, branch: Branch | None, ready: dict[str, Cluster]) -> Document:
     if branch is None:
         return _forbidden()
-    return _action(route(f"{route_.model}/{route_.branches.index(branch)}", branch.target, ready))
+    return _action(route(f"{route_.model}/{route_.branches.index(branch)}", branch, ready))
 
 
 def _forbidden() -> Document:

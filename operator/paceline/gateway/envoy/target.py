@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from paceline.gateway.envoy.documents import ADMISSION, PACELINE, REQUEST, Document, extension, seconds, typed
 from paceline.gateway.envoy.logs import RECORD
 from paceline.gateway.envoy.rewriting import clusters_of
-from paceline.gateway.ir import Admission, Cluster, Failure, Retry, Share, Target
+from paceline.gateway.ir import Admission, Branch, Cluster, Failure, Retry, Share, Target
 
+_PER_ROUTE = "extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute"
 _RETRY_ON: dict[Failure, str] = {
     "ConnectFailure": "connect-failure,refused-stream",
     "RateLimited": "retriable-status-codes",
@@ -17,18 +18,19 @@ _RETRY_ON: dict[Failure, str] = {
 }
 
 
-def route(name: str, target: Target, alike: Mapping[str, Cluster]) -> Document:
+def route(name: str, branch: Branch, alike: Mapping[str, Cluster]) -> Document:
     """A route of the proxy, which matches whatever was led to it.
 
     Args:
         name: For the records.
-        target: How its requests are answered.
+        branch: How its requests are answered.
         alike: Clusters whose requests the script makes ready that reads them.
     """
+    target = branch.target
     found: Document = {
         "name": name,
         "match": {"prefix": "/"},
-        "metadata": {"filter_metadata": _metadata(target, alike)},
+        "metadata": {"filter_metadata": _metadata(target, branch.request_class, alike)},
         "route": {
             **_clusters(target.groups),
             "timeout": seconds(target.timeout_seconds),
@@ -52,13 +54,14 @@ def refusal(name: str, status: int, code: str, message: str) -> Document:
     }
 
 
-def _metadata(target: Target, alike: Mapping[str, Cluster]) -> Document:
+def _metadata(target: Target, request_class: str, alike: Mapping[str, Cluster]) -> Document:
     """What the script reads, and what goes into the records. What the script puts into bodies is JSON already."""
     script: Document = {"remote_media": True} if target.remote_media else {}
     ready = next((alike[name] for name in clusters_of(target) if name in alike), None)
     if ready:
         script |= {"model": json.dumps(ready.model), "usage": ready.usage}
     record: Document = {
+        "class": request_class,
         "ttft": target.objective.ttft_milliseconds,
         "tpot": target.objective.tpot_milliseconds,
     }
@@ -109,6 +112,11 @@ def _retry(retry: Retry, first_byte_seconds: int) -> Document:
     return found
 
 
+def not_asked() -> Document:
+    """Nobody is asked for admission."""
+    return typed(_PER_ROUTE, disabled=True)
+
+
 def _admission(admission: Admission) -> Document:
     service = {
         "server_uri": {
@@ -118,7 +126,4 @@ def _admission(admission: Admission) -> Document:
         },
         "path_override": "/v1/admission",
     }
-    return typed(
-        "extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute",
-        check_settings={"http_service": service, "disable_request_body_buffering": True},
-    )
+    return typed(_PER_ROUTE, check_settings={"http_service": service, "disable_request_body_buffering": True})

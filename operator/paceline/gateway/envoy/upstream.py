@@ -5,12 +5,22 @@ from __future__ import annotations
 import json
 
 from paceline.gateway import lua
-from paceline.gateway.envoy.documents import CLIENT, HASH, MODEL, POLICY, TOKENS, Document, extension, polled
+from paceline.gateway.envoy.documents import (
+    CLIENT,
+    HASH,
+    MODEL,
+    POLICY,
+    REQUEST_CLASS,
+    TOKENS,
+    Document,
+    extension,
+    polled,
+)
 from paceline.gateway.ir import Cluster, External
 
 #: What the gateway adds, and what was added for an earlier attempt: attempts share one set of headers. A client's own
 #: were removed before (see `listener`).
-_REMOVED = (CLIENT, POLICY, MODEL, HASH, TOKENS, "authorization", "x-forwarded-proto", "x-envoy-external-address")
+_REMOVED = (CLIENT, POLICY, MODEL, HASH, TOKENS, REQUEST_CLASS, "x-forwarded-proto", "x-envoy-external-address")
 #: How long a credential that was exchanged is still sent.
 _ROTATION_SECONDS = 10
 #: All clusters share one Lua state (200 KB each otherwise).
@@ -27,14 +37,15 @@ def upstream_filters(cluster: Cluster, folder: str, *, rewritten: bool) -> list[
     """
     rewrite = [] if rewritten else [_rewrite(cluster, folder)]
     credential = [_credential(cluster, folder)] if cluster.credential_file else []
-    return [_strip(), *rewrite, *credential, _codec()]
+    return [_strip(cluster), *rewrite, *credential, _codec()]
 
 
-def _strip() -> Document:
+def _strip(cluster: Cluster) -> Document:
+    names = ["authorization", *(() if cluster.ours else _REMOVED)]
     return extension(
         "paceline.strip",
         "extensions.filters.http.header_mutation.v3.HeaderMutation",
-        mutations={"request_mutations": [{"remove": each} for each in _REMOVED]},
+        mutations={"request_mutations": [{"remove": each} for each in names]},
     )
 
 
