@@ -230,7 +230,7 @@ class Target:
 
     Attributes:
         groups: Clusters by priority: each group is tried when the one before it failed.
-        first_byte_seconds: Until the answer begins; then the next server is tried.
+        first_byte_seconds: Until a stream begins; then the next server is tried. Other answers begin when they end.
         max_output_tokens: Written where a request sets no bound; 0: never.
         remote_media: Requests may name images by address, which the engine then fetches.
     """

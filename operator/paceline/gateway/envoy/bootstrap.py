@@ -60,7 +60,7 @@ def _overload(limits: Limits) -> Document:
         max_active_downstream_connections=limits.max_connections,
     )
     return {
-        "refresh_interval": "0.25s",
+        "refresh_interval": "0.1s",
         "resource_monitors": [heap, connections],
         "buffer_factory_config": {"minimum_account_to_track_power_of_two": _LARGE_REQUEST_POWER},
         "actions": [
@@ -69,11 +69,20 @@ def _overload(limits: Limits) -> Document:
             _action("disable_http_keepalive", {"threshold": {"value": 0.9}}),
             _action("stop_accepting_requests", {"threshold": {"value": 0.95}}),
         ],
+        # The reset of large requests knows HTTP/2 only. Here a connection that goes on sending is closed; answers under
+        # way are not touched.
+        "loadshed_points": [
+            {
+                "name": "envoy.load_shed_points.http1_server_abort_dispatch",
+                "triggers": [_heap({"scaled": {"scaling_threshold": 0.9, "saturation_threshold": 1.0}})],
+            }
+        ],
     }
 
 
 def _action(name: str, trigger: Document) -> Document:
-    return {
-        "name": f"envoy.overload_actions.{name}",
-        "triggers": [{"name": "envoy.resource_monitors.fixed_heap", **trigger}],
-    }
+    return {"name": f"envoy.overload_actions.{name}", "triggers": [_heap(trigger)]}
+
+
+def _heap(trigger: Document) -> Document:
+    return {"name": "envoy.resource_monitors.fixed_heap", **trigger}

@@ -16,6 +16,8 @@ POLICY = "x-pl-policy"
 MODEL = "x-pl-model"
 HASH = "x-pl-hash"
 TOKENS = "x-pl-tokens"
+#: All that the script has read, for whoever is asked for admission.
+READ = "x-pl-request"
 #: What a consumer whose policy trusts it may say of the class of a request.
 REQUEST_CLASS = "x-paceline-request-class"
 

@@ -23,6 +23,7 @@ def local_replies() -> Document:
     """The first mapper that fits decides."""
     return {
         "mappers": [
+            {**_later(_detail("overload"), "overloaded", "The gateway has no memory left."), "status_code": 503},
             _later(_detail("ext_authz_error"), "admission_unavailable", "Whether this is allowed could not be asked."),
             # Whoever was asked for admission has put it into the form already.
             {"filter": {"response_flag_filter": {"flags": ["UAEX"]}}, "body_format_override": _as_it_is()},

@@ -33,9 +33,11 @@ def requests(path: str) -> Document:
             "usage": f"%DYNAMIC_METADATA({PACELINE}:usage)%",
             "error": f"%DYNAMIC_METADATA({PACELINE}:error)%",
             "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
-            # From the first byte of the request to the first byte of the answer's body: headers come earlier.
-            "first_byte_ms": "%COMMON_DURATION(DS_RX_BEG:US_RX_BODY_BEG:ms)%",
-            "last_byte_ms": "%COMMON_DURATION(DS_RX_BEG:DS_TX_END:ms)%",
+            # From the request's first byte to the first and the last of the answer's body, whose headers may come much
+            # earlier, and to the last that was given to the client.
+            "first_byte_us": "%COMMON_DURATION(DS_RX_BEG:US_RX_BODY_BEG:us)%",
+            "last_byte_us": "%COMMON_DURATION(DS_RX_BEG:US_RX_END:us)%",
+            "duration_us": "%COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)%",
         },
     )
 
@@ -46,7 +48,8 @@ def attempts(path: str) -> Document:
     The first is evidence of requests that a killed proxy cannot write about any more. It has the client where a
     connection was there already; where one had to be made, the gateway's headers are gone by then.
     """
-    return _file(path, {**_ATTEMPT, "client": f"%REQ({CLIENT})%"}, {"or_filter": {"filters": [_failed(), _begun()]}})
+    fields = {**_ATTEMPT, "client": f"%REQ({CLIENT})%", "duration_ms": "%DURATION%"}
+    return _file(path, fields, {"or_filter": {"filters": [_failed(), _begun()]}})
 
 
 def _failed() -> Document:

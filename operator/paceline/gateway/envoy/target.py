@@ -56,7 +56,7 @@ def refusal(name: str, status: int, code: str, message: str) -> Document:
 
 def _metadata(target: Target, request_class: str, alike: Mapping[str, Cluster]) -> Document:
     """What the script reads, and what goes into the records. What the script puts into bodies is JSON already."""
-    script: Document = {"remote_media": True} if target.remote_media else {}
+    script: Document = {"timeout": target.timeout_seconds} | ({"remote_media": True} if target.remote_media else {})
     ready = next((alike[name] for name in clusters_of(target) if name in alike), None)
     if ready:
         script |= {"model": json.dumps(ready.model), "usage": ready.usage}

@@ -6,6 +6,7 @@ local OPERATIONS = {
   ["/v1/embeddings"] = {name = "embeddings", prompt = "input"},
 }
 for path, operation in pairs(OPERATIONS) do operation.path = path:sub(#"/v1" + 1) end
+local PER_TRY = "x-envoy-upstream-rq-per-try-timeout-ms" -- the router takes it from here rather than from the route
 local BYTES_PER_TOKEN = 4 -- of English text; limits per minute count so before an engine has said its own figure
 -- No value of these has a quote or a backslash: see `model` in scan.lua, and ids are made of names of Kubernetes.
 local RECORD = '{"client":"%s","model":"%s","operation":"%s","stream":%s,'
@@ -88,12 +89,16 @@ local function handle(h, operation)
   for_route(s, r, operation, bound, route:get(operation.prompt), edits)
   if not model then places(h, r, operation, edits) end
   if edits[1] then headers:replace("content-length", body:setBytes(splice(s, edits))) end
+  if operation.bound and not r.stream then
+    -- The first byte of an answer that is no stream comes with its last, so it may take as long as the whole.
+    headers:replace(PER_TRY, ("%d"):format((route:get("timeout") or 0) * 1000))
+  end
   return #s
 end
 
 function envoy_on_request(h)
   local headers = h:headers()
-  local operation = OPERATIONS[headers:get(":path"):match("^[^?]*")]
+  local operation = OPERATIONS[(headers:get(":path") or ""):match("^[^?]*")]
   if not operation then return headers:replace("x-pl-tokens", "0") end
   if headers:get(":method") ~= "POST" then return refuse(h, "405", "method_not_allowed") end
   local kind = (headers:get("content-type") or ""):lower()
