@@ -38,6 +38,8 @@ component() {
   step "postgresql" postgresql
   step "component" covered -m "not slow" tests/component --ignore=tests/component/fetch
   step "fetch" covered -m "not slow" tests/component/fetch
+  step "envoy" paceline local binaries envoy
+  step "on Envoy" covered tests/envoy
   step "planted bugs" pytest -q tests/mutations
 }
 integration() {
@@ -69,7 +71,7 @@ measured() {
   coverage combine -q
   coverage report --skip-covered --sort=cover --fail-under=90 &&
     coverage report --skip-covered --fail-under=100 \
-      --include='*/paceline/api/*,*/paceline/stats/*,*/paceline/engines/*,*/paceline/decide/*,*/paceline/render/*,*/paceline/sim/*'
+      --include='*/paceline/api/*,*/paceline/stats/*,*/paceline/engines/*,*/paceline/decide/*,*/paceline/render/*,*/paceline/gateway/*,*/paceline/sim/*'
 }
 
 tiers=("$@")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from paceline.cli.console import ExitCode, Output, OutputOption, err, hint, out, print_data, print_table
-from paceline.local import binaries, cluster, images, kubeconfig, llamaserver, state
+from paceline.local import binaries, cluster, envoy, images, kubeconfig, llamaserver, state
 from paceline.local.errors import LocalError
 from paceline.local.paths import Folders
 
@@ -136,8 +136,9 @@ def load(
     images.import_archive(Folders.of(name), archive)
 
 
-#: The cluster's programs, and an engine that is built only where it is named.
-_TOOLS = (*binaries.TOOLS, llamaserver.NAME)
+#: Programs that are made only where they are named.
+_NAMED = {llamaserver.NAME: llamaserver.ensure, envoy.NAME: envoy.ensure}
+_TOOLS = (*binaries.TOOLS, *_NAMED)
 
 
 def _known_tools(tools: list[str] | None) -> list[str] | None:
@@ -151,10 +152,12 @@ def _known_tools(tools: list[str] | None) -> list[str] | None:
 def build_binaries(
     tools: Annotated[
         list[str] | None,
-        typer.Argument(help=f"Of {', '.join(_TOOLS)}; default is all but {llamaserver.NAME}.", callback=_known_tools),
+        typer.Argument(
+            help=f"Of {', '.join(_TOOLS)}; default is all but {' and '.join(_NAMED)}.", callback=_known_tools
+        ),
     ] = None,
 ) -> None:
     """Build the cluster's programs ahead of time, where their sources have changed."""
     for tool in tools or binaries.TOOLS:
-        path = llamaserver.ensure() if tool == llamaserver.NAME else binaries.ensure(tool)
+        path = _NAMED[tool]() if tool in _NAMED else binaries.ensure(tool)
         err.print(f"{tool}: {path}", markup=False)

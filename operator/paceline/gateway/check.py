@@ -1,0 +1,159 @@
+"""What is wrong with neutral routes, for each object by itself, so that one bad object does not stop the others."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from paceline.gateway.ir import Cluster, External, Gateway, Key, Policy, Problem, Route, Service, Target
+
+#: A prompt is copied into each of its requests.
+MAX_PROMPT_BYTES = 65_536
+#: 128 bits in base64.
+MIN_KEY_LENGTH = 22
+#: Names become parts of paths, and of the names of metrics, whose parts are told apart by dots.
+_NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,125}[a-z0-9])?")
+_TAKEN = {"agent", "gateway", "certificate"}
+#: What the script lets into a header and into records.
+_MODEL = re.compile(r"[!#-\[\]-~]{1,256}")
+_PATTERN = re.compile(r"[!-)+-~]{0,256}\*?")
+_DIGEST = re.compile(r"[0-9a-f]{6,64}")
+_LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+_HOSTNAME = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*")
+#: A dot, and a last part that begins with a letter: no address in any spelling.
+_HOST = re.compile(rf"({_LABEL}\.)+[a-z]([a-z0-9-]*[a-z0-9])?")
+_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
+_TOKEN = re.compile(r"[!-~]+")
+
+Item = TypeVar("Item")
+
+
+def check(gateway: Gateway, secrets: Mapping[str, str]) -> tuple[Problem, ...]:
+    """Everything that is wrong, in the order of kinds and names.
+
+    Args:
+        gateway: What a translation made.
+        secrets: Keys by their reference.
+    """
+    found = [
+        *_each("Gateway", [gateway], lambda one: one.name, _gateway),
+        *_each("Policy", gateway.policies, lambda one: one.name, _policy),
+        *_each("Cluster", gateway.clusters, lambda one: one.name, _cluster),
+        *_each("Service", gateway.services, lambda one: one.name, _service),
+    ]
+    whole = sound(gateway, found)
+    policies = {each.name for each in whole.policies}
+    clusters, services = {each.name for each in whole.clusters}, {each.name for each in whole.services}
+    values = Counter(secrets.get(key.reference) for key in gateway.keys)
+    found += _each("Key", gateway.keys, lambda one: one.reference, lambda one: _key(one, policies, secrets, values))
+    found += _each("Route", gateway.routes, lambda one: one.model, lambda one: _route(one, clusters, services))
+    return tuple(sorted(found))
+
+
+def sound(gateway: Gateway, problems: Iterable[Problem]) -> Gateway:
+    """The gateway without the objects that have problems. Problems of kind Gateway stay: nothing can be done then."""
+    bad = {(each.kind, each.name) for each in problems}
+    return replace(
+        gateway,
+        policies=tuple(each for each in gateway.policies if ("Policy", each.name) not in bad),
+        keys=tuple(each for each in gateway.keys if ("Key", each.reference) not in bad),
+        routes=tuple(each for each in gateway.routes if ("Route", each.model) not in bad),
+        clusters=tuple(each for each in gateway.clusters if ("Cluster", each.name) not in bad),
+        services=tuple(each for each in gateway.services if ("Service", each.name) not in bad),
+    )
+
+
+def _each(
+    kind: str, items: Iterable[Item], name: Callable[[Item], str], rules: Callable[[Item], Iterator[str]]
+) -> list[Problem]:
+    every = list(items)
+    often = Counter(map(name, every))
+    found = [Problem(kind, each, "There is more than one of this name.") for each, times in often.items() if times > 1]
+    return found + [Problem(kind, name(item), message) for item in every for message in rules(item)]
+
+
+def _gateway(gateway: Gateway) -> Iterator[str]:
+    listener = gateway.listener
+    for hostname in listener.hostnames:
+        if not _HOSTNAME.fullmatch(hostname):
+            yield f"{hostname!r} is no host name."
+    if len({listener.port, gateway.agent_port, gateway.admin_port}) < 3:
+        yield "The ports of listener, agent and administration must differ."
+    if gateway.anonymous and gateway.anonymous not in {each.name for each in gateway.policies}:
+        yield f"There is no policy {gateway.anonymous!r} for callers without a key."
+
+
+def _policy(policy: Policy) -> Iterator[str]:
+    if not _DIGEST.fullmatch(policy.digest):
+        yield "The digest must be 6 to 64 hexadecimal digits."
+    for pattern in policy.models:
+        if not pattern or not _PATTERN.fullmatch(pattern):
+            yield f"{pattern!r} is neither a model nor the begin of one and a '*'."
+    if min(policy.requests_per_minute, policy.tokens_per_minute) < 0:
+        yield "Limits may not be negative."
+
+
+def _key(key: Key, policies: set[str], secrets: Mapping[str, str], values: Counter[str | None]) -> Iterator[str]:
+    if key.policy not in policies:
+        yield f"There is no policy {key.policy!r}."
+    if not all(_NAME.fullmatch(each) for each in (key.namespace, key.consumer)):
+        yield "Namespace and consumer must be names of Kubernetes objects."
+    value = secrets.get(key.reference)
+    if value is None:
+        yield "The key is not there."
+    elif len(value) < MIN_KEY_LENGTH or not _TOKEN.fullmatch(value):
+        yield f"A key must be at least {MIN_KEY_LENGTH} printable characters without spaces."
+    elif values[value] > 1:
+        yield "Another consumer, or this one, has the same key under another name."
+
+
+def _route(route: Route, clusters: set[str], services: set[str]) -> Iterator[str]:
+    if not _MODEL.fullmatch(route.model):
+        yield "A model is at most 256 printable characters without spaces."
+    if not route.branches:
+        yield "Nobody answers."
+    for branch in route.branches:
+        yield from _target(branch.target, clusters, services)
+
+
+def _target(target: Target, clusters: set[str], services: set[str]) -> Iterator[str]:
+    if not target.groups:
+        yield "Nobody answers."
+    for group in target.groups:
+        if not any(share.weight > 0 for share in group):
+            yield "A priority needs a cluster with a weight above 0."
+        for name in sorted({share.cluster for share in group} - clusters):
+            yield f"There is no usable cluster {name!r}."
+    if not 1 <= target.first_byte_seconds <= target.timeout_seconds:
+        yield "The time to the first byte must be at least 1 s and at most the time of the whole answer."
+    if target.prompt and len(target.prompt.text.encode("utf-8", "surrogatepass")) > MAX_PROMPT_BYTES:
+        yield f"A prompt may have at most {MAX_PROMPT_BYTES} bytes."
+    if target.admission and target.admission.service not in services:
+        yield f"There is no usable service {target.admission.service!r}."
+
+
+def _cluster(cluster: Cluster) -> Iterator[str]:
+    yield from _name(cluster.name)
+    if not _MODEL.fullmatch(cluster.model):
+        yield "A model is at most 256 printable characters without spaces."
+    if isinstance(cluster.servers, External):
+        if not _HOST.fullmatch(cluster.servers.host):
+            yield f"{cluster.servers.host!r} must be the name of a host, with a dot and in lower case, and no address."
+        if not _PATH.fullmatch(cluster.servers.path):
+            yield f"{cluster.servers.path!r} is no path."
+    elif cluster.servers.health_path and not _PATH.fullmatch(cluster.servers.health_path):
+        yield f"{cluster.servers.health_path!r} is no path."
+
+
+def _service(service: Service) -> Iterator[str]:
+    yield from _name(service.name)
+    if not _HOST.fullmatch(service.host):
+        yield f"{service.host!r} must be the name of a host, with a dot and in lower case."
+
+
+def _name(name: str) -> Iterator[str]:
+    if not _NAME.fullmatch(name) or name in _TAKEN:
+        yield "The name must be lower-case letters, digits, '-' and '_', and none that the gateway uses itself."

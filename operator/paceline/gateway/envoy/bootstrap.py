@@ -1,0 +1,88 @@
+"""What a proxy starts with: where it finds everything else, and what bounds its memory."""
+
+from __future__ import annotations
+
+from paceline.gateway.envoy.documents import Document, address, extension, polled, watched
+from paceline.gateway.ir import Gateway, Limits
+
+PEERS = "gateway"
+AGENT = "agent"
+_LOOPBACK = "127.0.0.1"
+#: Requests that hold this much or more (2 to the power of 20, 1 MiB) are those that are reset when memory is short.
+_LARGE_REQUEST_POWER = 20
+
+
+def bootstrap(gateway: Gateway, folder: str) -> Document:
+    """The file that is named on the command line; it changes with the pod only."""
+    return {
+        "node": {"id": gateway.name, "cluster": f"{gateway.namespace}.{gateway.name}"},
+        "admin": {"address": address(_LOOPBACK, gateway.admin_port)},
+        "dynamic_resources": {
+            "lds_config": polled(folder, "lds.json"),
+            "cds_config": watched(folder, "cds.json"),
+        },
+        "static_resources": {"clusters": [_peers(folder), _agent(gateway)]},
+        "cluster_manager": {"local_cluster_name": PEERS},
+        # 19 KB less for each cluster that has had no request yet.
+        "deferred_stat_options": {"enable_deferred_creation_stats": True},
+        "overload_manager": _overload(gateway.listener.limits),
+    }
+
+
+def _peers(folder: str) -> Document:
+    """This gateway's pods, of which each allows its part of a limit."""
+    return {
+        "name": PEERS,
+        "type": "EDS",
+        "eds_cluster_config": {"eds_config": polled(folder, "peers.json")},
+    }
+
+
+def _agent(gateway: Gateway) -> Document:
+    endpoint = {"endpoint": {"address": address(_LOOPBACK, gateway.agent_port)}}
+    return {
+        "name": AGENT,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "load_assignment": {"cluster_name": AGENT, "endpoints": [{"lb_endpoints": [endpoint]}]},
+    }
+
+
+def _overload(limits: Limits) -> Document:
+    heap = extension(
+        "envoy.resource_monitors.fixed_heap",
+        "extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig",
+        max_heap_size_bytes=limits.heap_bytes,
+    )
+    connections = extension(
+        "envoy.resource_monitors.global_downstream_max_connections",
+        "extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+        max_active_downstream_connections=limits.max_connections,
+    )
+    return {
+        "refresh_interval": "0.1s",
+        "resource_monitors": [heap, connections],
+        "buffer_factory_config": {"minimum_account_to_track_power_of_two": _LARGE_REQUEST_POWER},
+        "actions": [
+            _action("shrink_heap", {"threshold": {"value": 0.8}}),
+            _action("reset_high_memory_stream", {"scaled": {"scaling_threshold": 0.85, "saturation_threshold": 0.95}}),
+            _action("disable_http_keepalive", {"threshold": {"value": 0.9}}),
+            _action("stop_accepting_requests", {"threshold": {"value": 0.95}}),
+        ],
+        # The reset of large requests knows HTTP/2 only. Here a connection that goes on sending is closed; answers under
+        # way are not touched.
+        "loadshed_points": [
+            {
+                "name": "envoy.load_shed_points.http1_server_abort_dispatch",
+                "triggers": [_heap({"scaled": {"scaling_threshold": 0.9, "saturation_threshold": 1.0}})],
+            }
+        ],
+    }
+
+
+def _action(name: str, trigger: Document) -> Document:
+    return {"name": f"envoy.overload_actions.{name}", "triggers": [_heap(trigger)]}
+
+
+def _heap(trigger: Document) -> Document:
+    return {"name": "envoy.resource_monitors.fixed_heap", **trigger}

@@ -1,0 +1,129 @@
+"""A route: which clusters answer, how long they may take, and what is put into the request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from paceline.gateway.envoy.documents import ADMISSION, PACELINE, REQUEST, Document, extension, seconds, typed
+from paceline.gateway.envoy.logs import RECORD
+from paceline.gateway.envoy.rewriting import clusters_of
+from paceline.gateway.ir import Admission, Branch, Cluster, Failure, Retry, Share, Target
+
+_PER_ROUTE = "extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute"
+_RETRY_ON: dict[Failure, str] = {
+    "ConnectFailure": "connect-failure,refused-stream",
+    "RateLimited": "retriable-status-codes",
+    "ServerError": "5xx",
+}
+
+
+def route(name: str, branch: Branch, alike: Mapping[str, Cluster]) -> Document:
+    """A route of the proxy, which matches whatever was led to it.
+
+    Args:
+        name: For the records.
+        branch: How its requests are answered.
+        alike: Clusters whose requests the script makes ready that reads them.
+    """
+    target = branch.target
+    found: Document = {
+        "name": name,
+        "match": {"prefix": "/"},
+        "metadata": {"filter_metadata": _metadata(target, branch.request_class, alike)},
+        "route": {
+            **_clusters(target.groups),
+            "timeout": seconds(target.timeout_seconds),
+            # The default of 5 minutes would end requests that wait, and answers with long pauses.
+            "idle_timeout": seconds(target.timeout_seconds),
+            "retry_policy": _retry(target.retry, target.first_byte_seconds),
+        },
+    }
+    if target.admission:
+        found["typed_per_filter_config"] = {ADMISSION: _admission(target.admission)}
+    return found
+
+
+def refusal(name: str, status: int, code: str, message: str) -> Document:
+    """A route that answers by itself."""
+    return {
+        "name": name,
+        "match": {"prefix": "/"},
+        "metadata": {"filter_metadata": {PACELINE: {"code": code}}},
+        "direct_response": {"status": status, "body": {"inline_string": message}},
+    }
+
+
+def _metadata(target: Target, request_class: str, alike: Mapping[str, Cluster]) -> Document:
+    """What the script reads, and what goes into the records. What the script puts into bodies is JSON already."""
+    script: Document = {"timeout": target.timeout_seconds} | ({"remote_media": True} if target.remote_media else {})
+    ready = next((alike[name] for name in clusters_of(target) if name in alike), None)
+    if ready:
+        script |= {"model": json.dumps(ready.model), "usage": ready.usage}
+    record: Document = {
+        "class": request_class,
+        "ttft": target.objective.ttft_milliseconds,
+        "tpot": target.objective.tpot_milliseconds,
+    }
+    if target.max_output_tokens:
+        script["bound"] = target.max_output_tokens
+    if target.prompt:
+        script["messages"] = json.dumps({"role": "system", "content": target.prompt.text})
+        script["prompt"] = json.dumps(f"{target.prompt.text}\n\n")[1:-1]
+        record["prompt"] = target.prompt.reference
+    return {REQUEST: script, PACELINE: {RECORD: json.dumps(record)}}
+
+
+def _clusters(groups: tuple[tuple[Share, ...], ...]) -> Document:
+    """One cluster by its name; several by priority, chosen anew for every attempt."""
+    if len(groups) == 1 and len(groups[0]) == 1:
+        return {"cluster": groups[0][0].cluster}
+    specifier = extension(
+        "envoy.router.cluster_specifier_plugin.priority_group",
+        "extensions.router.cluster_specifiers.priority_group.v3.PriorityGroupClusterSpecifier",
+        priority_groups=[
+            {
+                "name": f"priority-{number}",
+                "clusters": [{"cluster_name": each.cluster, "weight": each.weight} for each in group],
+            }
+            for number, group in enumerate(groups)
+        ],
+    )
+    return {"inline_cluster_specifier_plugin": {"extension": specifier}}
+
+
+def _retry(retry: Retry, first_byte_seconds: int) -> Document:
+    found: Document = {
+        "retry_on": ",".join(_RETRY_ON[each] for each in retry.on),
+        "num_retries": retry.attempts,
+        "per_try_timeout": seconds(first_byte_seconds),
+        "refresh_cluster_on_retry": True,
+        "retry_back_off": {"base_interval": "0.01s", "max_interval": "0.1s"},
+        "retry_host_predicate": [
+            extension(
+                "envoy.retry_host_predicates.previous_hosts",
+                "extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
+            )
+        ],
+        "host_selection_retry_max_attempts": 3,
+    }
+    if "RateLimited" in retry.on:
+        found["retriable_status_codes"] = [429]
+    return found
+
+
+def not_asked() -> Document:
+    """Nobody is asked for admission."""
+    return typed(_PER_ROUTE, disabled=True)
+
+
+def _admission(admission: Admission) -> Document:
+    service = {
+        "server_uri": {
+            "uri": f"http://{admission.service}",
+            "cluster": admission.service,
+            "timeout": seconds(admission.seconds),
+        },
+        "path_override": "/v1/admission",
+    }
+    return typed(_PER_ROUTE, check_settings={"http_service": service, "disable_request_body_buffering": True})

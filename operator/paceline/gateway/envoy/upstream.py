@@ -1,0 +1,84 @@
+"""The filters that every attempt passes on its way to a server of a cluster."""
+
+from __future__ import annotations
+
+import json
+
+from paceline.gateway import lua
+from paceline.gateway.envoy.documents import (
+    CLIENT,
+    HASH,
+    MODEL,
+    POLICY,
+    REQUEST_CLASS,
+    TOKENS,
+    Document,
+    extension,
+    polled,
+)
+from paceline.gateway.ir import Cluster, External
+
+#: What the gateway adds, and what was added for an earlier attempt: attempts share one set of headers. A client's own
+#: were removed before (see `listener`).
+_REMOVED = (CLIENT, POLICY, MODEL, HASH, TOKENS, REQUEST_CLASS, "x-forwarded-proto", "x-envoy-external-address")
+#: How long a credential that was exchanged is still sent.
+_ROTATION_SECONDS = 10
+#: All clusters share one Lua state (200 KB each otherwise).
+_STATE = "upstream"
+
+
+def upstream_filters(cluster: Cluster, folder: str, *, rewritten: bool) -> list[Document]:
+    """Strip, rewrite, put the credential in, send.
+
+    Args:
+        cluster: Where the attempt goes.
+        folder: Of the proxy's files.
+        rewritten: The request is as its servers want it already.
+    """
+    rewrite = [] if rewritten else [_rewrite(cluster, folder)]
+    credential = [_credential(cluster, folder)] if cluster.credential_file else []
+    return [_strip(cluster), *rewrite, *credential, _codec()]
+
+
+def _strip(cluster: Cluster) -> Document:
+    names = ["authorization", *(() if cluster.ours else _REMOVED)]
+    return extension(
+        "paceline.strip",
+        "extensions.filters.http.header_mutation.v3.HeaderMutation",
+        mutations={"request_mutations": [{"remove": each} for each in names]},
+    )
+
+
+def _rewrite(cluster: Cluster, folder: str) -> Document:
+    # The script puts the model into the body as it is, so it is JSON already.
+    context = {"model": json.dumps(cluster.model), "usage": cluster.usage, "path": "/v1"}
+    if isinstance(cluster.servers, External):
+        context |= {"path": cluster.servers.path, "host": cluster.servers.host}
+    return extension(
+        "paceline.upstream",
+        "extensions.filters.http.lua.v3.Lua",
+        default_source_code={"filename": f"{folder}/lua/{lua.upstream().name}"},
+        filter_context=context,
+        shared_vm_id=_STATE,
+    )
+
+
+def _credential(cluster: Cluster, folder: str) -> Document:
+    source = {"name": cluster.name, "sds_config": polled(folder, f"sds/{cluster.name}.json", _ROTATION_SECONDS)}
+    generic = extension(
+        "envoy.http.injected_credentials.generic",
+        "extensions.http.injected_credentials.generic.v3.Generic",
+        credential=source,
+        header="authorization",
+        header_value_prefix="Bearer ",
+    )
+    return extension(
+        "paceline.credential",
+        "extensions.filters.http.credential_injector.v3.CredentialInjector",
+        overwrite=True,
+        credential=generic,
+    )
+
+
+def _codec() -> Document:
+    return extension("envoy.filters.http.upstream_codec", "extensions.filters.http.upstream_codec.v3.UpstreamCodec")

@@ -1,0 +1,87 @@
+"""Requests that somebody is asked about, who may answer late."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest_asyncio
+from aiohttp import web
+
+from paceline.gateway.ir import Admission, Branch, Route, Service
+from tests.support.door import Door
+from tests.support.envoy import Server, serving
+from tests.support.neutral import answered_by
+
+
+@dataclass
+class Ledger:
+    """Whom the gateway asks, and what is said next."""
+
+    server: Server
+    answer: web.Response
+    seconds: float = 0.0
+
+
+@pytest_asyncio.fixture
+async def ledger(door: Door) -> AsyncIterator[Ledger]:
+    async def handle(_request: web.Request, _body: Any) -> web.StreamResponse:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.Event().wait(), found.seconds)
+        return found.answer
+
+    found = Ledger(Server("ledger", handle), web.Response())
+    async with serving(found.server):
+        door.change(
+            services=(Service("ledger", "localhost", found.server.port),),
+            routes=(Route("public-b", (Branch(answered_by("second", admission=Admission("ledger", 2))),)),),
+        )
+        yield found
+
+
+async def test_it_is_asked_with_what_the_gateway_knows_and_without_the_body(door: Door, ledger: Ledger) -> None:
+    assert (await door.ask("public-b", max_tokens=7)).status == 200
+    (asked,) = ledger.server.seen
+    headers = dict(asked["headers"])
+    assert asked["path"] == "/v1/admission"
+    assert (headers["x-pl-client"], headers["x-pl-model"]) == ("external.ab12cd34.ns.acme", "public-b")
+    assert int(headers["x-pl-tokens"]) == 9 + 7
+    assert asked["raw"] == b""
+    assert "authorization" not in headers
+
+
+async def test_a_late_answer_holds_the_request(door: Door, ledger: Ledger) -> None:
+    ledger.seconds = 0.7
+    started = asyncio.get_running_loop().time()
+    assert (await door.ask("public-b")).status == 200
+    assert asyncio.get_running_loop().time() - started >= 0.7
+
+
+async def test_a_refusal_reaches_the_client_as_it_is(door: Door, ledger: Ledger) -> None:
+    error = {"message": "busy", "type": "rate_limit_error", "param": None, "code": "engines_busy"}
+    ledger.answer = web.json_response({"error": error}, status=429, headers={"retry-after": "7"})
+    found = await door.ask("public-b")
+    assert (found.status, json.loads(found.text)["error"]) == (429, error)
+    assert found.headers["retry-after"] == "7"
+    assert not door.second.seen
+
+
+async def test_without_an_answer_nobody_goes_on(door: Door, ledger: Ledger) -> None:
+    ledger.seconds = 30
+    found = await door.ask("public-b")
+    assert found.error == (503, "admission_unavailable")
+    assert int(found.headers["retry-after"]) > 0
+    ledger.seconds, ledger.answer = 0, web.Response(status=500)
+    assert (await door.ask("public-b")).error == (503, "admission_unavailable")
+    assert not door.second.seen
+
+
+async def test_routes_that_ask_nobody_are_served_without_it(door: Door, ledger: Ledger) -> None:
+    ledger.seconds = 30
+    door.change(routes=(Route("public-b", (Branch(answered_by("second")),)),))
+    assert (await door.ask("public-b")).status == 200
+    assert not ledger.server.seen

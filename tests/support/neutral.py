@@ -1,0 +1,149 @@
+"""Gateways in neutral terms, as a translation would make them; each is a golden case too."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from paceline.gateway.ir import (
+    Admission,
+    Branch,
+    Cluster,
+    Denied,
+    Endpoint,
+    External,
+    Gateway,
+    Key,
+    Limits,
+    Listener,
+    Objective,
+    Pods,
+    Policy,
+    Prompt,
+    Retry,
+    Route,
+    Service,
+    Share,
+    Target,
+    Tls,
+)
+
+EXTERNAL = Policy("External", "ab12cd34", ("support-*",), requests_per_minute=600, tokens_per_minute=200_000)
+INTERNAL = Policy("Internal", "0f0f0f0f", ("*",), trusts_class=True)
+REVIEWER = Policy("Reviewer", "9e9e9e9e", ("support-bot",), request_class="order-status")
+SECRETS = {
+    "ns/acme-key/token": "pl_not-a-real-key-acme-0001",
+    "ns/acme-key/next": "pl_not-a-real-key-acme-0002",
+    "ns/staff-key/token": "pl_not-a-real-key-staff-001",
+    "ns/reviewer-key/token": "pl_not-a-real-key-review-01",
+}
+
+
+def key(policy: Policy, consumer: str, reference: str) -> Key:
+    return Key(policy.name, "ns", consumer, reference)
+
+
+def answered_by(*clusters: str, **more: object) -> Target:
+    """One priority after the other."""
+    return Target(tuple((Share(each),) for each in clusters), **more)  # type: ignore[arg-type]
+
+
+def minimal() -> Gateway:
+    """No keys, one model, one engine."""
+    policy = Policy("External", "000000", ("*",))
+    return Gateway(
+        name="demo",
+        namespace="ns",
+        listener=Listener(8080),
+        policies=(policy,),
+        anonymous=policy.name,
+        routes=(Route("tiny", (Branch(answered_by("tiny", max_output_tokens=0)),)),),
+        clusters=(Cluster("tiny", Pods((Endpoint("10.0.0.1", 8000),)), "tiny", "Silent"),),
+    )
+
+
+def _support() -> Route:
+    prompt = Prompt("support@7", 'You help "acme" customers.\nBe brief.')
+    answer = Target(
+        ((Share("support-stable", 95), Share("support-canary", 5)), (Share("openai"),)),
+        timeout_seconds=900,
+        first_byte_seconds=20,
+        retry=Retry(3),
+        max_output_tokens=2048,
+        prompt=prompt,
+        objective=Objective(500, 50),
+    )
+    held = replace(answer, groups=((Share("review"),),), retry=Retry(0, ("ConnectFailure",)))
+    return Route(
+        "support-bot",
+        (
+            Branch(held, ("External", "Reviewer"), "order-status"),
+            Branch(held, ("External",)),
+            Branch(answer),
+        ),
+    )
+
+
+def full() -> Gateway:
+    """Everything at once."""
+    clusters = (
+        Cluster(
+            "support-stable",
+            Pods((Endpoint("10.0.0.2", 8000), Endpoint("10.0.0.1", 8000)), "/health"),
+            "support-llm",
+            "Continuous",
+            "/etc/paceline/engines/support/token",
+            "PrefixAffinity",
+            (("backend", "main"), ("deployment", "ml/support-llm"), ("revision", "stable")),
+        ),
+        Cluster("support-canary", Pods((Endpoint("10.0.0.9", 8000),), "/health"), "support-llm", "Continuous"),
+        Cluster("review", Pods((Endpoint("10.0.1.1", 8443),)), "support-bot", ours=True),
+        Cluster(
+            "openai",
+            External("api.example.com", path="/openai/v1"),
+            "gpt-4o",
+            credential_file="/etc/paceline/providers/openai/token",
+            labels=(("backend", "openai"),),
+        ),
+        Cluster("embed", Pods(), "bge-m3"),
+    )
+    embed = answered_by("embed", max_output_tokens=0, remote_media=True, admission=Admission("ledger", 150))
+    return Gateway(
+        name="public",
+        namespace="ns",
+        listener=Listener(
+            8443,
+            hostnames=("llm.example.com", "*.llm.example.com"),
+            tls=Tls("/etc/paceline/tls/tls.crt", "/etc/paceline/tls/tls.key"),
+            limits=Limits(max_request_bytes=8_388_608, max_connections=5000, max_streams_per_connection=50),
+        ),
+        policies=(EXTERNAL, INTERNAL, REVIEWER),
+        keys=(
+            key(EXTERNAL, "acme", "ns/acme-key/token"),
+            key(EXTERNAL, "acme", "ns/acme-key/next"),
+            key(INTERNAL, "staff", "ns/staff-key/token"),
+            key(REVIEWER, "reviewer", "ns/reviewer-key/token"),
+        ),
+        routes=(_support(), Route("embed", (Branch(embed),)), Route("nobody/s", (Branch(embed, ("Reviewer",)),))),
+        clusters=clusters,
+        services=(Service("ledger", "ledger.paceline.svc", 8443, "/etc/paceline/ca.crt"),),
+        denied=(
+            Denied(f"{EXTERNAL.name}.ns.broke", "Budget"),
+            Denied(f"{INTERNAL.name}.ns.left", "Suspended"),
+        ),
+        peers=(Endpoint("10.0.2.1", 8443), Endpoint("10.0.2.2", 8443)),
+    )
+
+
+def empty() -> Gateway:
+    """Keys, and nothing yet that they open."""
+    return Gateway(
+        name="new",
+        namespace="ns",
+        listener=Listener(8080),
+        policies=(INTERNAL,),
+        keys=(key(INTERNAL, "staff", "ns/staff-key/token"),),
+        services=(Service("ledger", "ledger.paceline.svc", 8080),),
+    )
+
+
+CASES = {"empty": empty, "full": full, "minimal": minimal}

@@ -1,0 +1,161 @@
+"""What the request's script does to headers, body and metadata."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support import lua
+from tests.support.lua import Seen
+
+CHAT, COMPLETIONS, EMBEDDINGS = "/v1/chat/completions", "/v1/completions", "/v1/embeddings"
+BASE = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+MESSAGE = {"role": "system", "content": 'Be "kind"\n'}
+ROUTE = {"bound": 100, "messages": json.dumps(MESSAGE), "prompt": json.dumps("Be kind. ")[1:-1]}
+
+
+def ask(body: Any, path: str = CHAT, route: dict[str, Any] | None = None, **headers: str) -> Seen:
+    sent = {":path": path, ":method": "POST", "content-type": "application/json", "x-pl-client": "external.ab12.ns.me"}
+    text = body if isinstance(body, bytes) else json.dumps(body).encode()
+    sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+    return lua.request().run("envoy_on_request", sent, text, route=route or {})
+
+
+def test_headers_steer_what_comes_next_and_metadata_remembers() -> None:
+    seen = ask(BASE | {"max_tokens": 50, "n": 2, "stream": True})
+    assert seen.status is None
+    assert seen.headers["x-pl-model"] == "m"
+    assert seen.headers["x-pl-policy"] == "external.ab12"
+    assert int(seen.headers["x-pl-tokens"]) == 9 + 2 * 50
+    assert json.loads(seen.dynamic["paceline"]["request"]) == {
+        "client": "external.ab12.ns.me",
+        "model": "m",
+        "operation": "chat",
+        "stream": True,
+        "bound": 50,
+        "n": 2,
+        "prompt_bytes": 35,
+        "media": 0,
+    }
+
+
+def test_a_body_that_needs_no_change_is_not_written_again() -> None:
+    text = b' {"model" : "m","messages":[ ] , "max_tokens":1}\n'
+    seen = ask(text, route={"bound": 5})
+    assert seen.body == text
+    assert "content-length" not in seen.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "wanted"),
+    [
+        (CHAT, BASE, BASE | {"max_completion_tokens": 100, "messages": [MESSAGE, *BASE["messages"]]}),
+        (CHAT, BASE | {"messages": []}, BASE | {"max_completion_tokens": 100, "messages": [MESSAGE]}),
+        (CHAT, BASE | {"max_tokens": 7}, BASE | {"max_tokens": 7, "messages": [MESSAGE, *BASE["messages"]]}),
+        (
+            CHAT,
+            BASE | {"max_completion_tokens": None, "max_tokens": None},
+            BASE | {"max_completion_tokens": 100, "max_tokens": None, "messages": [MESSAGE, *BASE["messages"]]},
+        ),
+        (
+            COMPLETIONS,
+            {"prompt": "x\n", "model": "m"},
+            {"prompt": "Be kind. x\n", "model": "m", "max_tokens": 100},
+        ),
+        (EMBEDDINGS, {"input": ["x"], "model": "m"}, {"input": ["x"], "model": "m"}),
+    ],
+)
+def test_the_bound_and_the_prompt_of_the_route_are_written_where_they_are_missing(
+    path: str, body: dict[str, Any], wanted: dict[str, Any]
+) -> None:
+    for indent in (None, 2):
+        seen = ask(json.dumps(body, indent=indent).encode(), path, ROUTE)
+        assert json.loads(seen.body) == wanted
+        assert int(seen.headers.get("content-length", len(seen.body))) == len(seen.body)
+
+
+def test_tokens_of_a_request_without_a_bound_are_estimated_by_the_route_s() -> None:
+    assert json.loads(ask(BASE, route=ROUTE).dynamic["paceline"]["request"])["bound"] == 100
+    assert int(ask(BASE, route=ROUTE).headers["x-pl-tokens"]) == 109
+    assert ask(BASE | {"max_tokens": 2**31 - 1, "n": 128}).headers["x-pl-tokens"] == "1000000000"
+
+
+def test_a_prompt_of_tokens_cannot_get_a_system_prompt() -> None:
+    body = {"model": "m", "prompt": [1, 2]}
+    assert ask(body, COMPLETIONS, ROUTE).code == "unsupported_prompt"
+    assert ask(body, COMPLETIONS).status is None
+
+
+def test_media_by_address_need_a_route_that_allows_them() -> None:
+    body = BASE | {"messages": [{"content": [{"image_url": {"url": "http://10.0.0.1/"}}]}]}
+    assert ask(body).code == "remote_media"
+    assert ask(body, route={"remote_media": True}).status is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        ({":method": "GET"}, "405", "method_not_allowed"),
+        ({"content_type": "text/plain"}, "415", "unsupported_media_type"),
+        ({"content_type": "application/json,application/json"}, "415", "unsupported_media_type"),
+        ({"content_type": "application/jsonp"}, "415", "unsupported_media_type"),
+        ({"content_encoding": "gzip"}, "415", "unsupported_media_type"),
+        ({"content_type": "Application/JSON; charset=utf-8"}, None, None),
+        ({"content_type": "application/json ;x"}, None, None),
+    ],
+)
+def test_only_plain_json_by_post_is_read(headers: dict[str, str], status: str | None, code: str | None) -> None:
+    seen = ask(BASE, **headers)
+    assert (seen.status, seen.code) == (status, code)
+
+
+def test_a_refusal_names_the_parameter_and_never_the_client_s_own_words() -> None:
+    seen = ask(b'{"model":"m","messages":[],"model":"<secret>"}')
+    assert (seen.status, seen.code) == ("400", "duplicate_parameter")
+    assert seen.dynamic["paceline"]["error"]["param"] == "model"
+    assert seen.text == "A parameter may be given only once: model"
+    assert "x-pl-model" not in seen.headers
+    assert ask(b"").code == "invalid_json"
+
+
+def test_other_addresses_are_nothing_to_the_script() -> None:
+    seen = ask(b"anything", "/v1/models?x=1")
+    assert (seen.status, seen.headers.get("x-pl-model"), seen.headers["x-pl-tokens"]) == (None, None, "0")
+    assert ask(BASE, f"{CHAT}?api_key=x").headers["x-pl-model"] == "m"
+
+
+def test_a_fault_of_the_script_ends_the_request() -> None:
+    seen = ask(BASE, route={"bound": "many"})
+    assert seen.status == "500"
+    assert "attempt to perform arithmetic" in seen.logged
+
+
+_VALUES = st.none() | st.booleans() | st.integers(0, 200) | st.text(max_size=30)
+
+
+@settings(max_examples=300, derandomize=True)
+@given(
+    extra=st.dictionaries(st.text(max_size=9), _VALUES, max_size=4),
+    bound=st.sampled_from(["absent", "null", "given"]),
+    messages=st.lists(st.fixed_dictionaries({"role": st.just("user"), "content": st.text(max_size=30)}), max_size=3),
+    seed=st.integers(0, 2**32),
+)
+def test_a_changed_body_is_the_same_document_but_for_the_changes(
+    extra: dict[str, Any], bound: str, messages: list[Any], seed: int
+) -> None:
+    draw = random.Random(seed)
+    document = {f"x{name}": value for name, value in extra.items()} | {"model": "m", "messages": messages}
+    document |= {"null": {"max_completion_tokens": None}, "given": {"max_completion_tokens": 3}}.get(bound, {})
+    mixed = dict(draw.sample(sorted(document.items()), len(document)))
+    text = json.dumps(mixed, ensure_ascii=draw.random() < 0.5, indent=draw.choice([None, 1]))
+    seen = ask(text.encode(), route=ROUTE)
+    wanted = mixed | {"messages": [MESSAGE, *messages]}
+    assert json.loads(seen.body) == (wanted if bound == "given" else wanted | {"max_completion_tokens": 100})
+    at = seen.dynamic["paceline.places"]["at"].split()
+    assert at[:2] == ["/chat/completions", "0"]
+    assert seen.body[int(at[2]) - 1 : int(at[3])] == b'"m"'
