@@ -5,6 +5,7 @@ from __future__ import annotations
 from paceline.api.digest import short
 
 LABEL_OWNER = "paceline.dev/modeldeployment"
+LABEL_GATEWAY = "paceline.dev/gateway"
 LABEL_REVISION = "paceline.dev/revision"
 #: On pods that look sources up: the digest of what was asked.
 LABEL_SOURCES = "paceline.dev/sources"
@@ -15,6 +16,8 @@ STATUS_MANAGER = "paceline-modeldeployment-status"
 
 #: Selects every child of every ModelDeployment.
 CHILD_SELECTOR = f"app.kubernetes.io/managed-by=paceline,{LABEL_OWNER}"
+#: Selects every child of every Gateway.
+GATEWAY_CHILD_SELECTOR = f"app.kubernetes.io/managed-by=paceline,{LABEL_GATEWAY}"
 
 #: Ends the name of the Secret with the key that an engine asks for.
 ENGINE_KEY = "engine-key"
@@ -23,6 +26,7 @@ ENGINE_KEY = "engine-key"
 ENGINE_ROLE = "engine"
 #: What looks up the model's sources before there is an engine.
 FETCH_ROLE = "fetch"
+GATEWAY_ROLE = "gateway"
 
 
 def child_name(namespace: str, owner: str, role: str = ENGINE_ROLE) -> str:
@@ -36,6 +40,16 @@ def child_name(namespace: str, owner: str, role: str = ENGINE_ROLE) -> str:
 def key_secret(owner: str) -> str:
     """Name of the Secret with the key that an owner's engine asks for: what clients need to know has no digest."""
     return f"{owner}-{ENGINE_KEY}"
+
+
+def gateway_service(owner: str) -> str:
+    """Name of the Service by which clients reach a Gateway: what they need to know has no digest."""
+    return f"{owner}-{GATEWAY_ROLE}"
+
+
+def gateway_labels(owner: str) -> dict[str, str]:
+    """Labels that select a Gateway's pods, and no others."""
+    return {"app.kubernetes.io/component": GATEWAY_ROLE, LABEL_GATEWAY: owner}
 
 
 def selector_labels(owner: str) -> dict[str, str]:

@@ -5,10 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 from paceline.api import names
-from paceline.api.kind import API_VERSION
+from paceline.api.kind import API_VERSION, Object
 from paceline.api.modeldeployment import KIND, ModelDeployment
 
 Manifest = dict[str, Any]
+
+
+def owned(owner: Object, kind: str, name: str, marks: dict[str, str]) -> Manifest:
+    """Metadata of a child: its name, its labels, and its owner, with whom the garbage collector removes it.
+
+    Args:
+        owner: In whose namespace the child is.
+        kind: Of the owner.
+        name: Of the child.
+        marks: Its labels.
+    """
+    reference = {
+        "apiVersion": API_VERSION,
+        "kind": kind,
+        "name": owner.name,
+        "uid": owner.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+    return {"name": name, "namespace": owner.namespace, "labels": marks, "ownerReferences": [reference]}
 
 
 def labels(md: ModelDeployment, engine_type: str) -> dict[str, str]:
@@ -24,19 +44,5 @@ def labels(md: ModelDeployment, engine_type: str) -> dict[str, str]:
 
 
 def metadata(md: ModelDeployment, engine_type: str) -> Manifest:
-    """Metadata of a child: its name, its labels, and its owner, with whom the garbage collector removes it."""
-    return {
-        "name": names.child_name(md.namespace, md.name),
-        "namespace": md.namespace,
-        "labels": labels(md, engine_type),
-        "ownerReferences": [
-            {
-                "apiVersion": API_VERSION,
-                "kind": KIND,
-                "name": md.name,
-                "uid": md.uid,
-                "controller": True,
-                "blockOwnerDeletion": True,
-            }
-        ],
-    }
+    """Metadata of a child of a ModelDeployment."""
+    return owned(md, KIND, names.child_name(md.namespace, md.name), labels(md, engine_type))

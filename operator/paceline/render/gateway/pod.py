@@ -1,0 +1,173 @@
+"""The pod of a Gateway: Envoy, and the agent that brings it its configuration. It passes Pod Security "restricted".
+
+The agent runs before Envoy starts and until after it has ended: Envoy finds its files there, and its last lines are
+shipped. Envoy knows no drain on SIGTERM; so the agent's hook begins one, and Envoy's is answered when it is done.
+"""
+
+from __future__ import annotations
+
+from paceline.api.gateway import Gateway
+from paceline.api.names import gateway_labels
+from paceline.api.revision import CONTAINED
+from paceline.render.gateway import authority
+from paceline.render.gateway.metadata import child
+from paceline.render.gateway.setup import GatewaySetup
+from paceline.render.labels import Manifest
+
+#: Where Envoy listens; the Service has the listener's port.
+CLIENTS_PORT = 8080
+#: Of the agent: probes, metrics, and the end of a drain.
+AGENT_PORT = 9003
+#: Envoy's files, in memory because keys are among them.
+FILES = "/etc/paceline/gateway"
+SECRETS = "/etc/paceline/secrets"
+LOGS = "/var/log/paceline"
+TOKENS = "/var/run/secrets/paceline"
+AUTHORITY = "/etc/paceline/authority"
+#: Whom tokens are for.
+AUDIENCE = "paceline"
+_USER = 65532
+#: The longest answer where no route says anything.
+_ANSWER_SECONDS = 600
+#: From the end of the longest answer until the records of the last ones are shipped.
+_AFTER_SECONDS = 30
+#: Days: a pod that finds no operator waits, and is not started anew for it.
+_PATIENCE = 1_000_000
+
+
+def pod_spec(gateway: Gateway, setup: GatewaySetup, mounted: dict[str, tuple[str, ...]]) -> Manifest:
+    """Spec of the pod template.
+
+    Args:
+        gateway: What is asked.
+        setup: What holds for all gateways.
+        mounted: Keys by Secret. They are optional: a pod serves what it can without one, and says which is missing.
+    """
+    spread = {
+        "maxSkew": 1,
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": gateway_labels(gateway.name)},
+    }
+    return {
+        "serviceAccountName": child(gateway),
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": longest_seconds(gateway) + _AFTER_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": _USER,
+            "fsGroup": _USER,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "topologySpreadConstraints": [
+            {**spread, "topologyKey": key} for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
+        ],
+        "initContainers": [_agent(gateway, setup)],
+        "containers": [_proxy(setup, mounted)],
+        "volumes": [
+            {"name": "files", "emptyDir": {"medium": "Memory", "sizeLimit": "256Mi"}},
+            {"name": "logs", "emptyDir": {"sizeLimit": "4Gi"}},
+            {"name": "authority", "configMap": {"name": child(gateway)}},
+            {
+                "name": "token",
+                "projected": {"sources": [{"serviceAccountToken": {"path": "token", "audience": AUDIENCE}}]},
+            },
+            *(_secret(number, name, keys) for number, (name, keys) in enumerate(sorted(mounted.items()))),
+        ],
+    }
+
+
+def longest_seconds(gateway: Gateway) -> int:
+    """How long a pod that ends waits for its answers: the longest of all routes, in steps.
+
+    A change of the figure replaces all pods, so it is 10 minutes times a power of two.
+    """
+    wanted = max((route.timeout_seconds for route in gateway.spec.routes), default=_ANSWER_SECONDS)
+    seconds = _ANSWER_SECONDS
+    while seconds < wanted:
+        seconds *= 2
+    return seconds
+
+
+def _proxy(setup: GatewaySetup, mounted: dict[str, tuple[str, ...]]) -> Manifest:
+    return {
+        "name": "envoy",
+        "image": setup.proxy_image,
+        "command": ["envoy"],
+        "args": [
+            f"--config-path={FILES}/bootstrap.json",
+            "--disable-hot-restart",
+            "--reject-unknown-dynamic-fields",
+            "--log-level=warning",
+            "--file-flush-interval-msec=100",
+        ],
+        "ports": [{"name": "clients", "containerPort": CLIENTS_PORT, "protocol": "TCP"}],
+        "livenessProbe": {
+            "tcpSocket": {"port": "clients"}, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6,
+        },
+        "lifecycle": {"preStop": {"httpGet": {"path": "/drained", "port": AGENT_PORT, "scheme": "HTTP"}}},
+        "resources": {"requests": {"cpu": "500m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": CONTAINED,
+        "volumeMounts": [
+            {"name": "files", "mountPath": FILES, "readOnly": True},
+            {"name": "logs", "mountPath": LOGS},
+            *(
+                {"name": f"secret-{number}", "mountPath": f"{SECRETS}/{name}", "readOnly": True}
+                for number, name in enumerate(sorted(mounted))
+            ),
+        ],
+    }  # fmt: skip
+
+
+def _agent(gateway: Gateway, setup: GatewaySetup) -> Manifest:
+    """A container that starts before the others and ends after them."""
+    return {
+        "name": "agent",
+        "image": setup.agent_image,
+        "restartPolicy": "Always",
+        "command": ["paceline", "gateway-agent"],
+        "args": [
+            f"--gateway={gateway.namespace}/{gateway.name}",
+            f"--operator={setup.operator_url}",
+            f"--ledger={setup.ledger_url}",
+            f"--ca-file={AUTHORITY}/{authority.KEY}",
+            f"--token-file={TOKENS}/token",
+            f"--folder={FILES}",
+            f"--logs={LOGS}",
+            f"--port={AGENT_PORT}",
+        ],
+        "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+        "ports": [{"name": "metrics", "containerPort": AGENT_PORT, "protocol": "TCP"}],
+        # Envoy is started when its files are there.
+        "startupProbe": _probe("/started", 1, _PATIENCE),
+        "readinessProbe": _probe("/readyz", 5, 2),
+        "livenessProbe": _probe("/healthz", 10, 6),
+        "lifecycle": {"preStop": {"exec": {"command": ["paceline", "gateway-agent", "drain", f"--port={AGENT_PORT}"]}}},
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": CONTAINED,
+        "volumeMounts": [
+            {"name": "files", "mountPath": FILES},
+            {"name": "logs", "mountPath": LOGS},
+            {"name": "authority", "mountPath": AUTHORITY, "readOnly": True},
+            {"name": "token", "mountPath": TOKENS, "readOnly": True},
+        ],
+    }
+
+
+def _probe(path: str, period: int, failures: int) -> Manifest:
+    return {
+        "httpGet": {"path": path, "port": "metrics", "scheme": "HTTP"},
+        "periodSeconds": period,
+        "timeoutSeconds": 2,
+        "failureThreshold": failures,
+    }
+
+
+def _secret(number: int, name: str, keys: tuple[str, ...]) -> Manifest:
+    """One volume each: Envoy notices a change by the link that Kubernetes replaces in the volume's root."""
+    items = [{"key": key, "path": key} for key in sorted(keys)]
+    secret = {"secretName": name, "items": items, "optional": True, "defaultMode": 0o440}
+    return {"name": f"secret-{number}", "secret": secret}
