@@ -24,9 +24,10 @@ from paceline.errors import PacelineError
 from paceline.kube.backoff import Backoff
 from paceline.kube.cache import Child, Owner
 from paceline.kube.connection import Connection
+from paceline.kube.family import FAMILIES, MANAGED, Family
 from paceline.kube.hints import Hint
 from paceline.kube.probes import WATCH_SILENCE_SECONDS, Health
-from paceline.kube.resources import MODELDEPLOYMENTS, WATCHED, JsonObject, Resource, key_of, selector
+from paceline.kube.resources import JsonObject, Resource, key_of
 from paceline.settings import boottime
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,10 @@ _BURIALS = 10
 _BURIAL_SECONDS = 0.1
 #: A watcher that lived this long is not in a loop of failures: the next pause is a short one again.
 _LONG_SECONDS = 60.0
+
+
+_KINDS = {family.itself: family for family in FAMILIES}
+_CHILDREN = sorted({resource for family in FAMILIES for resource in family.watched})
 
 
 class _NoDiffs(kopf.DiffBaseStorage):
@@ -78,9 +83,8 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.watching.chunk_size = 250
     settings.queueing.idle_timeout = 1.0
     settings.queueing.exit_timeout = 0.5
-    for resource in WATCHED:
-        if selector(resource):
-            settings.watching.label_selectors[resource.group, resource.version, resource.plural] = selector(resource)
+    for resource in _CHILDREN:
+        settings.watching.label_selectors[resource.group, resource.version, resource.plural] = MANAGED
     return settings
 
 
@@ -194,7 +198,7 @@ class Watcher:
 
     async def _kinds_are_served(self, stop: asyncio.Event) -> None:
         """Wait until the CRD is there: kopf would leave out a kind that it does not find at its start."""
-        url = f"/apis/{MODELDEPLOYMENTS.api_version}"
+        url = f"/apis/{next(iter(_KINDS)).api_version}"
         while not stop.is_set():
             self._health.beat(_PART, WATCH_SILENCE_SECONDS)
             try:
@@ -204,7 +208,7 @@ class Watcher:
                     session.get(self._connection.server + url, timeout=aiohttp.ClientTimeout(total=10)) as answer,
                 ):
                     kinds = await answer.json(content_type=None) if answer.status == 200 else {}
-                if any(kind.get("name") == MODELDEPLOYMENTS.plural for kind in kinds.get("resources") or ()):
+                if {kind.plural for kind in _KINDS} <= {kind.get("name") for kind in kinds.get("resources") or ()}:
                     return
                 log.warning("%s answers %s: the CRDs are not installed yet (chart paceline-crds)", url, answer.status)
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError, PacelineError) as error:
@@ -225,7 +229,7 @@ class Watcher:
             self._sessions.append(session)
             return kopf.AiohttpSession(server=self._connection.server, aiohttp_session=session)
 
-        for resource in WATCHED:
+        for resource in (*_KINDS, *_CHILDREN):
             self._handle(registry, resource)
         return registry
 
@@ -239,15 +243,10 @@ class Watcher:
 
     def _hint(self, resource: Resource, event: JsonObject) -> None:
         obj = event["object"]
-        gone = event["type"] == "DELETED"
-        item: Owner | Child | None
-        if resource is MODELDEPLOYMENTS:
-            item = Owner.parse(obj)
-        else:
-            item = Child.parse(resource, obj)
-            if item is None:
-                return
-        self._hints.append(Hint(resource, key_of(obj), item, gone))
+        family, item = _read(resource, obj)
+        if item is None:
+            return
+        self._hints.append(Hint(family, resource, key_of(obj), item, event["type"] == "DELETED"))
         if not self._scheduled.is_set() and self._home is not None and not self._home.is_closed():
             self._scheduled.set()
             self._home.call_soon_threadsafe(self._drain)
@@ -273,6 +272,15 @@ class Watcher:
     def _heard(self) -> None:
         self._health.beat(_PART, WATCH_SILENCE_SECONDS)
         self._health.beat("stream", float("inf"))
+
+
+def _read(resource: Resource, obj: JsonObject) -> tuple[Family, Owner | Child | None]:
+    """One of our own objects, or a child of one, and of which of our kinds that is; None for what is nobody's."""
+    if resource in _KINDS:
+        return _KINDS[resource], Owner.parse(obj)
+    watching = [family for family in FAMILIES if resource in family.watched]
+    parsed = ((family, Child.parse(family, resource, obj)) for family in watching)
+    return next((each for each in parsed if each[1] is not None), (watching[0], None))
 
 
 class _Heard:

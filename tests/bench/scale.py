@@ -30,10 +30,12 @@ import psutil
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from paceline.api.names import CHILD_SELECTOR
 from paceline.kube.client import METADATA_LIST, Api, NoFence
 from paceline.kube.connection import Connection
+from paceline.kube.family import MODELS
 from paceline.kube.rate import Ceiling
-from paceline.kube.resources import APPLIED, CHILD_SELECTOR, MODELDEPLOYMENTS, PODS, Resource
+from paceline.kube.resources import MODELDEPLOYMENTS, PODS, Resource
 from tests.support.cluster import running
 from tests.support.ports import free_port
 
@@ -177,7 +179,7 @@ async def create(client: Api, namespace: str, count: int) -> None:
 
 async def applied(client: Api, namespace: str, count: int) -> bool:
     """True when every object was observed and has its children."""
-    for resource in APPLIED:
+    for resource in MODELS.applied:
         _, children = await client.items(resource, namespace, selector=CHILD_SELECTOR, accept=METADATA_LIST)
         if len(children) < count:
             return False
@@ -225,7 +227,7 @@ async def measure_quiet(run: Operator, seconds: float) -> dict[str, Any]:
     before, cpu, plane = await run.writes(), run.cpu(), run.control_plane_cpu()
     await asyncio.sleep(seconds)
     after = await run.writes()
-    specs = sum(after.get(one.plural, 0) - before.get(one.plural, 0) for one in APPLIED)
+    specs = sum(after.get(one.plural, 0) - before.get(one.plural, 0) for one in MODELS.applied)
     return {
         "quietSeconds": seconds,
         "writesPerSecond": round((sum(after.values()) - sum(before.values())) / seconds, 3),

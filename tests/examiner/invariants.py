@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from paceline.kube.resources import APPLIED
+from paceline.kube.family import MODELS
 from tests.examiner import floor
 from tests.examiner.record import Event, Json, Place, ordered
 
-_APPLIED = frozenset(resource.plural for resource in APPLIED)
+_APPLIED = frozenset(resource.plural for resource in MODELS.applied)
 #: Besides revisions a model has a ServiceAccount, a Service, a PodDisruptionBudget and a Deployment.
 _SINGLE = 4
 _FORBIDDEN = ("hostNetwork", "hostPID", "hostIPC")

@@ -13,12 +13,13 @@ from typing import Any
 
 import httpx
 
-from paceline.kube.resources import APPLIED, MODELDEPLOYMENTS, PODS, Resource
+from paceline.kube.family import MODELS
+from paceline.kube.resources import MODELDEPLOYMENTS, PODS, Resource
 from tests.examiner.record import Event, Json, Place
 from tests.support.waiting import wait_until
 
 REPLICASETS = Resource("apps", "v1", "replicasets", "ReplicaSet")
-WATCHED = (MODELDEPLOYMENTS, *APPLIED, REPLICASETS, PODS)
+WATCHED = (MODELDEPLOYMENTS, *MODELS.applied, REPLICASETS, PODS)
 #: How long one watch lasts, and so the longest time that the end takes.
 _SECONDS = 5
 

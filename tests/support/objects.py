@@ -14,7 +14,8 @@ from typing import Any
 import httpx
 import yaml
 
-from paceline.kube.resources import APPLIED, BY_KIND, MODELDEPLOYMENTS, Resource
+from paceline.kube.family import MODELS
+from paceline.kube.resources import BY_KIND, MODELDEPLOYMENTS, Resource
 
 _MANAGER = {"fieldManager": "test", "force": "true"}
 _APPLY = {"Content-Type": "application/apply-patch+yaml"}
@@ -66,7 +67,7 @@ class Objects:
     def children(self, namespace: str, model: str) -> list[dict[str, Any]]:
         """What the operator applied for a model."""
         selector = f"paceline.dev/modeldeployment={model}"
-        return [child for resource in APPLIED for child in self.all(resource, namespace, selector)]
+        return [child for resource in MODELS.applied for child in self.all(resource, namespace, selector)]
 
     def _parsed(self, answer: httpx.Response) -> dict[str, Any]:
         assert answer.status_code < 400, f"{answer.request.method} {answer.request.url}: {answer.text}"

@@ -7,6 +7,7 @@ from typing import Any
 from paceline.kube.cache import Cache
 from paceline.kube.client import Api
 from paceline.kube.events import Events
+from paceline.kube.family import MODELS
 from paceline.kube.resources import Key
 from paceline.kube.resync import Resync
 from paceline.kube.scrape import Visits
@@ -23,7 +24,7 @@ class Story:
     def __init__(self, server: FakeApiServer, api: Api) -> None:
         self.server = server
         self.settings = OperatorSettings.model_validate(configuration())
-        self.cache = Cache()
+        self.cache = Cache(MODELS)
         self.told: list[Any] = []
         events = Events(api, "one")
         events.tell = self.told.append

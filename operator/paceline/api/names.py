@@ -11,13 +11,8 @@ LABEL_REVISION = "paceline.dev/revision"
 LABEL_SOURCES = "paceline.dev/sources"
 ANNOTATION_APPLIED = "paceline.dev/applied-digest"
 
-FIELD_MANAGER = "paceline-modeldeployment"
-STATUS_MANAGER = "paceline-modeldeployment-status"
-
 #: Selects every child of every ModelDeployment.
 CHILD_SELECTOR = f"app.kubernetes.io/managed-by=paceline,{LABEL_OWNER}"
-#: Selects every child of every Gateway.
-GATEWAY_CHILD_SELECTOR = f"app.kubernetes.io/managed-by=paceline,{LABEL_GATEWAY}"
 
 #: Ends the name of the Secret with the key that an engine asks for.
 ENGINE_KEY = "engine-key"

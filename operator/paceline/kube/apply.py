@@ -6,27 +6,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from paceline.api.digest import digest
-from paceline.api.names import ANNOTATION_APPLIED, FIELD_MANAGER
+from paceline.api.names import ANNOTATION_APPLIED
 from paceline.errors import Conflict, NotFound, PacelineError, Stalled, Waiting
 from paceline.kube.cache import Cache, Child
 from paceline.kube.client import APPLY, METADATA, Api
-from paceline.kube.resources import (
-    APPLIED,
-    BY_KIND,
-    CONTROLLERREVISIONS,
-    DEPLOYMENTS,
-    READ,
-    WATCHED,
-    JsonObject,
-    Key,
-    Resource,
-)
+from paceline.kube.resources import BY_KIND, CONTROLLERREVISIONS, DEPLOYMENTS, JsonObject, Key, Resource
 from paceline.kube.subset import covers
 from paceline.kube.views import view_of
 
 #: Items of a LIST do not say what they are.
 _LEFT_OUT = ("apiVersion", "kind")
-_ORDER = {resource.kind: place for place, resource in enumerate(APPLIED)}
 
 
 @dataclass(frozen=True)
@@ -57,7 +46,8 @@ class Applier:
         """
         writes, first = 0, None
         failed: set[str] = set()
-        for manifest in sorted(manifests, key=lambda one: _ORDER[one["kind"]]):
+        order = self.cache.family.applied
+        for manifest in sorted(manifests, key=lambda one: order.index(BY_KIND[one["kind"]])):
             if manifest["kind"] == DEPLOYMENTS.kind and CONTROLLERREVISIONS.kind in failed:
                 continue
             try:
@@ -124,9 +114,9 @@ class Applier:
         if live is None:
             self.cache.drop(resource, key)
             return None
-        child = Child.parse(resource, live, whole=False)
+        child = Child.parse(self.cache.family, resource, live, whole=False)
         if child is None:
-            child = Child.parse(resource, live, whole=False, owner=owner)
+            child = Child.parse(self.cache.family, resource, live, whole=False, owner=owner)
             if child is None or child.owner_uid != uid:
                 raise _not_ours(resource, key)
         self.cache.put(resource, key, child)
@@ -143,22 +133,22 @@ class Applier:
             resource,
             resource.path(key.namespace, key.name),
             body,
-            query={"fieldManager": FIELD_MANAGER, "force": "true" if known is not None else "false"},
+            query={"fieldManager": self.cache.family.manager, "force": "true" if known is not None else "false"},
             content_type=APPLY,
             accept=METADATA,
         )
-        child = Child.parse(resource, answer, whole=False)
+        child = Child.parse(self.cache.family, resource, answer, whole=False)
         if child is not None:
-            if resource in READ and resource not in WATCHED:  # nobody else will show what was sent
+            if resource in self.cache.family.read - self.cache.family.watched:  # nobody else will show what was sent
                 child = replace(child, view=view_of(resource, wanted), viewed=child.version)
             self.cache.put(resource, key, child)
             self.cache.record(resource, key, stamp, child)
 
     async def _prune(self, owner: Key, uid: str, wanted: set[tuple[Resource, Key]], obsolete: Collection[Key]) -> int:
         """Delete owned children that are not rendered any more, each after a live look."""
-        writes = 0
+        writes, applied = 0, self.cache.family.applied
         for resource, key, child in list(self.cache.owned(owner)):
-            if resource not in APPLIED or (resource, key) in wanted or child.owner_uid != uid or child.deleting:
+            if resource not in applied or (resource, key) in wanted or child.owner_uid != uid or child.deleting:
                 continue
             if resource is CONTROLLERREVISIONS and key not in obsolete:
                 continue

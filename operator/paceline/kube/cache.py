@@ -12,15 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from paceline.api.names import ANNOTATION_APPLIED
-from paceline.kube.resources import (
-    APPLIED,
-    MODELDEPLOYMENTS,
-    OBSERVED,
-    JsonObject,
-    Key,
-    Resource,
-    owner_key,
-)
+from paceline.kube.family import Family
+from paceline.kube.resources import JsonObject, Key, Resource
 from paceline.kube.views import View, view_of
 
 #: Written by the Deployment controller, so no sign of somebody else's hand.
@@ -32,7 +25,7 @@ class Child:
     """What is kept of a child.
 
     Attributes:
-        owner: Key of the ModelDeployment its label names.
+        owner: Key of the owner that its label names.
         owner_uid: uid in its controller reference; empty: nobody's.
         uid: uid.
         version: resourceVersion.
@@ -63,11 +56,11 @@ class Child:
 
     @classmethod
     def parse(
-        cls, resource: Resource, obj: JsonObject, *, whole: bool = True, owner: Key | None = None
+        cls, family: Family, resource: Resource, obj: JsonObject, *, whole: bool = True, owner: Key | None = None
     ) -> Child | None:
         """A Child from an object (`whole`) or from its metadata only; None when no label (or caller) names an owner."""
         metadata = obj["metadata"]
-        owner = owner or owner_key(metadata)
+        owner = owner or family.owner(metadata)
         if owner is None:
             return None
         annotations = metadata.get("annotations") or {}
@@ -127,15 +120,17 @@ def newer(version: str, than: str) -> bool:
 
 @dataclass
 class Cache:
-    """Objects by resource and key. Used from one event loop only."""
+    """Objects of one of our kinds and their children, by resource and key. Used from one event loop only."""
 
+    family: Family
     owners: dict[Key, Owner] = field(default_factory=dict)
-    children: dict[Resource, dict[Key, Child]] = field(
-        default_factory=lambda: {resource: {} for resource in (*APPLIED, *OBSERVED)}
-    )
+    children: dict[Resource, dict[Key, Child]] = field(init=False)
     applied: dict[tuple[Resource, Key], Applied] = field(default_factory=dict)
     _bodies: dict[tuple[Resource, Key], bytes] = field(default_factory=dict)
     _owned: dict[Key, set[tuple[Resource, Key]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.children = {resource: {} for resource in self.family.children}
 
     def clear(self) -> None:
         """Forget everything: what was known is no longer older than what there is."""
@@ -242,18 +237,18 @@ class Cache:
 
     def version(self, resource: Resource, key: Key) -> str | None:
         """The resourceVersion known of one object."""
-        known = self.owners.get(key) if resource is MODELDEPLOYMENTS else self.children[resource].get(key)
+        known = self.owners.get(key) if resource is self.family.itself else self.children[resource].get(key)
         return known.version if known is not None else None
 
     def whole(self, resource: Resource, key: Key) -> bool:
         """False for an object that is known from the answer to our own write, but whose body nobody has shown yet."""
-        if resource is MODELDEPLOYMENTS:
+        if resource is self.family.itself:
             return True
         child = self.children[resource][key]
         return child.viewed == child.version
 
     def versions(self, resource: Resource) -> dict[Key, tuple[str, str]]:
         """The uid and resourceVersion of everything known of a resource."""
-        if resource is MODELDEPLOYMENTS:
+        if resource is self.family.itself:
             return {key: (owner.uid, owner.version) for key, owner in self.owners.items()}
         return {key: (child.uid, child.version) for key, child in self.children[resource].items()}

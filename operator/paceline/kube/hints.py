@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from paceline.kube.cache import Cache, Child, Owner
+from paceline.kube.family import Family
 from paceline.kube.resources import ENDPOINTSLICES, Key, Resource
 
 
@@ -12,9 +13,11 @@ class Hint(NamedTuple):
     """Something changed.
 
     Attributes:
+        family: Of the kind that it is about.
         item: The object as the event had it; its last state when it is gone.
     """
 
+    family: Family
     resource: Resource
     key: Key
     item: Owner | Child
@@ -25,7 +28,7 @@ def take(cache: Cache, hint: Hint) -> tuple[Key, bool] | None:
     """Correct the cache by a hint.
 
     Returns:
-        The ModelDeployment to look at, and whether it itself changed (at once) or a child (soon); None: no news.
+        The owner to look at, and whether it itself changed (at once) or a child (soon); None: no news.
     """
     if isinstance(hint.item, Owner):
         news = cache.drop_owner(hint.key, hint.item.uid) if hint.gone else cache.put_owner(hint.key, hint.item)

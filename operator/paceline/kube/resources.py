@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import quote
 
+from paceline.api import consumer, gateway, modeldeployment
 from paceline.api.kind import GROUP, VERSION
-from paceline.api.modeldeployment import KIND, PLURAL
-from paceline.api.names import CHILD_SELECTOR, LABEL_OWNER
 
 #: A parsed JSON object of the API server. Its shape is the server's affair; views.py turns it into typed tuples.
 JsonObject: TypeAlias = dict[str, Any]
@@ -49,9 +48,12 @@ class Resource(NamedTuple):
         return "/".join(parts)
 
 
-MODELDEPLOYMENTS = Resource(GROUP, VERSION, PLURAL, KIND)
+MODELDEPLOYMENTS = Resource(GROUP, VERSION, modeldeployment.PLURAL, modeldeployment.KIND)
+GATEWAYS = Resource(GROUP, VERSION, gateway.PLURAL, gateway.KIND)
+CONSUMERS = Resource(GROUP, VERSION, consumer.PLURAL, consumer.KIND)
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 REPLICASETS = Resource("apps", "v1", "replicasets", "ReplicaSet")
+CONFIGMAPS = Resource("", "v1", "configmaps", "ConfigMap")
 SERVICES = Resource("", "v1", "services", "Service")
 SERVICEACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 PODDISRUPTIONBUDGETS = Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
@@ -67,39 +69,16 @@ EVENTS = Resource("", "v1", "events", "Event")
 NODES = Resource("", "v1", "nodes", "Node")
 RESOURCEQUOTAS = Resource("", "v1", "resourcequotas", "ResourceQuota")
 
-#: What the operator applies. Order matters: a pod cannot start before its ServiceAccount is there, and no template is
-#: applied before it is kept.
-APPLIED = (
-    SERVICEACCOUNTS,
-    SERVICES,
-    PODDISRUPTIONBUDGETS,
-    NETWORKPOLICIES,
-    JOBS,
-    CONTROLLERREVISIONS,
-    DEPLOYMENTS,
-)
-#: What others make from what the operator applies; only looked at.
-OBSERVED = (PODS, ENDPOINTSLICES)
-#: What kopf watches. The other children are healed by the resync.
-WATCHED = (MODELDEPLOYMENTS, DEPLOYMENTS, PODS, ENDPOINTSLICES)
-#: What decisions read the body of.
-READ = (*WATCHED, CONTROLLERREVISIONS)
-
-BY_KIND = {resource.kind: resource for resource in (*APPLIED, *OBSERVED, MODELDEPLOYMENTS)}
-
-
-def selector(resource: Resource) -> str:
-    """The label selector under which a resource is listed and watched; empty for our own kinds."""
-    return "" if resource is MODELDEPLOYMENTS else CHILD_SELECTOR
+BY_KIND = {
+    resource.kind: resource
+    for resource in (
+        MODELDEPLOYMENTS, GATEWAYS, CONSUMERS, DEPLOYMENTS, SERVICES, SERVICEACCOUNTS, PODDISRUPTIONBUDGETS, CONFIGMAPS,
+        CONTROLLERREVISIONS, JOBS, NETWORKPOLICIES, PODS, ENDPOINTSLICES,
+    )
+}  # fmt: skip
 
 
 def key_of(obj: JsonObject) -> Key:
     """Key of a parsed object."""
     metadata = obj["metadata"]
     return Key(metadata["namespace"], metadata["name"])
-
-
-def owner_key(metadata: JsonObject) -> Key | None:
-    """Key of the ModelDeployment that a child's label names; ownership itself is a matter of uids."""
-    name = (metadata.get("labels") or {}).get(LABEL_OWNER)
-    return Key(metadata["namespace"], name) if name else None

@@ -12,18 +12,8 @@ from paceline.errors import PacelineError, Stalled, Transient, Waiting
 from paceline.kube.backoff import spread
 from paceline.kube.cache import Cache, Child, Owner, newer
 from paceline.kube.client import METADATA_LIST, Api
-from paceline.kube.resources import (
-    APPLIED,
-    MODELDEPLOYMENTS,
-    OBSERVED,
-    READ,
-    WATCHED,
-    JsonObject,
-    Key,
-    Resource,
-    key_of,
-    selector,
-)
+from paceline.kube.family import Family
+from paceline.kube.resources import JsonObject, Key, Resource, key_of
 from paceline.settings import boottime
 
 log = logging.getLogger(__name__)
@@ -38,7 +28,7 @@ class Resync:
 
     Attributes:
         scopes: Namespaces, or one None for the whole cluster.
-        changed: Called with the key of each ModelDeployment whose picture changed.
+        changed: Called with the key of each owner whose picture changed.
     """
 
     api: Api
@@ -46,6 +36,10 @@ class Resync:
     scopes: tuple[str | None, ...]
     changed: Callable[[Key], None]
     primed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def _family(self) -> Family:
+        return self.cache.family
 
     async def run(self, seconds: Callable[[], float]) -> None:
         """Compare every `seconds()` ± 20 % until cancelled. A failed comparison is repeated at the next turn."""
@@ -76,7 +70,7 @@ class Resync:
             PacelineError: any other failure, at once.
         """
         found, refused = 0, set()
-        for resource in (MODELDEPLOYMENTS, *APPLIED, *OBSERVED):
+        for resource in (self._family.itself, *self._family.children):
             for scope in self.scopes:
                 try:
                     found += await one(resource, scope)
@@ -96,7 +90,7 @@ class Resync:
             listed.clear()
             version = ""
             try:
-                async for page in self.api.pages(resource, scope, selector=selector(resource)):
+                async for page in self.api.pages(resource, scope, selector=self._family.selector(resource)):
                     version = version or page["metadata"]["resourceVersion"]
                     self._take_page(resource, page, listed)
                 break
@@ -114,7 +108,7 @@ class Resync:
             key = key_of(obj)
             listed.add(key)
             self._take(resource, obj)
-            if resource in APPLIED:
+            if resource in self._family.applied:
                 self.cache.keep_body(resource, key, obj)
 
     async def compare(self) -> int:
@@ -122,8 +116,9 @@ class Resync:
         return await self._everywhere(self._compare_one)
 
     async def _compare_one(self, resource: Resource, scope: str | None) -> int:
-        version, items = await self.api.items(resource, scope, selector=selector(resource), accept=METADATA_LIST)
-        if resource in WATCHED and any(self._outdated(resource, obj, version) for obj in items):
+        selector = self._family.selector(resource)
+        version, items = await self.api.items(resource, scope, selector=selector, accept=METADATA_LIST)
+        if self._family.watches(resource) and any(self._outdated(resource, obj, version) for obj in items):
             await asyncio.sleep(_GRACE_SECONDS)  # the watch may only be a moment behind the list
         found = 0
         for obj in items:
@@ -142,7 +137,7 @@ class Resync:
     def _outdated(self, resource: Resource, listed: JsonObject, version: str) -> str:
         """What is wrong with the cache about an object of a list of that version: missing, differing, or empty."""
         known = self.cache.version(resource, key_of(listed))
-        if known is None or (resource in READ and not self.cache.whole(resource, key_of(listed))):
+        if known is None or (self._family.reads(resource) and not self.cache.whole(resource, key_of(listed))):
             return "missing"
         shown = listed["metadata"]["resourceVersion"]
         # A list that is no older than what is known, and shows an older state: history was rewritten by a backup.
@@ -152,28 +147,28 @@ class Resync:
         """Take one object anew: whole where decisions read it, else from the listed metadata."""
         live: JsonObject | None = listed
         known = self.cache.version(resource, key) or ""
-        if resource in READ:
+        if self._family.reads(resource):
             live = await self.api.get(resource, key.namespace, key.name)
         if live is None:
             return 0
         if how == "differing" and not newer(listed["metadata"]["resourceVersion"], known):
             self._forget(resource, key)  # what is newer there never was
-        self._take(resource, live, whole=resource in READ)
+        self._take(resource, live, whole=self._family.reads(resource))
         metrics.resync_corrections_total.labels(resource.plural, how).inc()
         return 1
 
     def _take(self, resource: Resource, obj: JsonObject, *, whole: bool = True) -> None:
         key = key_of(obj)
-        if resource is MODELDEPLOYMENTS:
+        if resource is self._family.itself:
             if self.cache.put_owner(key, Owner.parse(obj)):
                 self.changed(key)
             return
-        child = Child.parse(resource, obj, whole=whole)
+        child = Child.parse(self._family, resource, obj, whole=whole)
         if child is not None and self.cache.put(resource, key, child):
             self.changed(child.owner)
 
     def _forget(self, resource: Resource, key: Key, uid: str | None = None) -> None:
-        if resource is MODELDEPLOYMENTS:
+        if resource is self._family.itself:
             if self.cache.drop_owner(key, uid):
                 self.changed(key)
             return

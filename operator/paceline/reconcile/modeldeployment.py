@@ -8,7 +8,7 @@ from dataclasses import replace
 from paceline import metrics
 from paceline.api import reasons
 from paceline.api.conditions import conditions_of
-from paceline.api.names import CHILD_SELECTOR, STATUS_MANAGER, child_name
+from paceline.api.names import child_name
 from paceline.api.reason import event_type
 from paceline.api.revision import Revision
 from paceline.decide.health import Assessment, assess, refused, unseen
@@ -21,6 +21,7 @@ from paceline.kube.cache import Cache, Child, Owner
 from paceline.kube.client import APPLY, METADATA, Api
 from paceline.kube.enginekeys import EngineKeys
 from paceline.kube.events import Events, Happening
+from paceline.kube.family import MODELS
 from paceline.kube.places import Places
 from paceline.kube.resources import (
     BY_KIND,
@@ -171,7 +172,7 @@ class ModelDeployments:
             return found
         if found.deployment.revision not in {one.label for one in found.revisions}:
             for item in await self._labelled(CONTROLLERREVISIONS, key):
-                child = Child.parse(CONTROLLERREVISIONS, item)
+                child = Child.parse(MODELS, CONTROLLERREVISIONS, item)
                 if child is not None:
                     self._cache.put(CONTROLLERREVISIONS, key_of(item), child)
             found = self._children(key, uid)
@@ -186,7 +187,7 @@ class ModelDeployments:
         if child is None or (isinstance(child.view, DeploymentView) and child.view.generation >= child.generation):
             return
         live = await self._api.get(DEPLOYMENTS, place.namespace, place.name)
-        seen = Child.parse(DEPLOYMENTS, live) if live is not None else None
+        seen = Child.parse(MODELS, DEPLOYMENTS, live) if live is not None else None
         if seen is not None:
             self._cache.put(DEPLOYMENTS, place, seen)
 
@@ -200,7 +201,7 @@ class ModelDeployments:
 
     async def _labelled(self, resource: Resource, key: Key) -> list[JsonObject]:
         """Live objects that carry an owner's label."""
-        _, items = await self._api.items(resource, key.namespace, selector=f"{CHILD_SELECTOR}={key.name}")
+        _, items = await self._api.items(resource, key.namespace, selector=MODELS.of(key.name))
         return items
 
     def _made(self, key: Key, replica_set: JsonObject) -> bool:
@@ -274,7 +275,7 @@ class ModelDeployments:
                 },
                 "status": status,
             },
-            query={"fieldManager": STATUS_MANAGER, "force": "true"},
+            query={"fieldManager": f"{MODELS.manager}-status", "force": "true"},
             content_type=APPLY,
             accept=METADATA,
         )

@@ -18,6 +18,7 @@ from paceline.kube.cache import Cache
 from paceline.kube.client import Api, NoFence
 from paceline.kube.connection import Connection
 from paceline.kube.events import Events
+from paceline.kube.family import MODELS
 from paceline.kube.hints import Hint, take
 from paceline.kube.leader import Leader
 from paceline.kube.probes import Health, HealthServer
@@ -80,7 +81,7 @@ class Operator:
         scopes = settings.watch.scopes
         election = settings.leader_election
         self.health = Health()
-        self.cache = Cache()
+        self.cache = Cache(MODELS)
         self.queue: KeyedQueue[Key] = KeyedQueue()
         self._ceiling = Ceiling(settings.api.qps, settings.api.burst)
         self._lease_api = Api(

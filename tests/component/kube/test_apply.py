@@ -5,6 +5,7 @@ from paceline.api.names import ANNOTATION_APPLIED
 from paceline.errors import Conflict, Fenced, Stalled, Transient, Waiting
 from paceline.kube.apply import Applier
 from paceline.kube.cache import Cache
+from paceline.kube.family import MODELS
 from paceline.kube.resources import SERVICEACCOUNTS, SERVICES, Key
 from paceline.kube.resync import Resync
 from tests.support.apiserver import FakeApiServer, Fault
@@ -24,7 +25,7 @@ def manifests(port: int = 80):
 @pytest.fixture
 async def world(tmp_path):
     async with FakeApiServer().running() as server, client(server, tmp_path) as api:
-        yield server, Applier(api, Cache())
+        yield server, Applier(api, Cache(MODELS))
 
 
 async def apply(applier, wanted=None, uid="uid-1"):
@@ -201,7 +202,7 @@ async def test_a_child_that_vanished_before_its_deletion_is_forgotten(world):
 async def test_after_a_restart_nothing_is_sent_for_children_that_are_as_rendered(world):
     server, applier = world
     await apply(applier)
-    again = Applier(applier.api, Cache())
+    again = Applier(applier.api, Cache(MODELS))
     await Resync(again.api, again.cache, ("ml",), lambda _: None).prime()
     before = len(server.writes())
     assert await apply(again) == 0
@@ -213,7 +214,7 @@ async def test_after_a_restart_a_child_that_was_changed_meanwhile_is_corrected(w
     server, applier = world
     await apply(applier)
     server.put({**server.get("Service", "ml", "chat-1"), "spec": {"ports": []}})
-    again = Applier(applier.api, Cache())
+    again = Applier(applier.api, Cache(MODELS))
     await Resync(again.api, again.cache, ("ml",), lambda _: None).prime()
     assert await apply(again) == 1
 

@@ -2,12 +2,14 @@ import json
 
 import pytest
 
+from paceline.api.names import CHILD_SELECTOR
 from paceline.errors import Conflict, Fenced, NotFound, Stalled, TooManyRequests, Transient, Unauthorized, Waiting
 from paceline.kube import client as clients
 from paceline.kube.client import METADATA, METADATA_LIST
+from paceline.kube.family import MODELS
 from paceline.kube.faults import fault
 from paceline.kube.leader import Deadline
-from paceline.kube.resources import APPLIED, CHILD_SELECTOR, LEASES, MODELDEPLOYMENTS, PODS, SERVICES, Key
+from paceline.kube.resources import LEASES, MODELDEPLOYMENTS, PODS, SERVICES, Key
 from tests.support.apiserver import FakeApiServer, Fault
 from tests.support.worlds import Clock, Closed, child, client, model
 
@@ -197,7 +199,7 @@ def test_paths_are_those_of_kubernetes():
         "/apis/paceline.dev/v1alpha1/namespaces/ml/modeldeployments/a%2Fb/status"
     )
     assert LEASES.api_version == "coordination.k8s.io/v1"
-    assert {resource.kind for resource in APPLIED} == {
+    assert {resource.kind for resource in MODELS.applied} == {
         "ControllerRevision",
         "Deployment",
         "Job",

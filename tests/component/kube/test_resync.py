@@ -5,6 +5,7 @@ import pytest
 from paceline.kube import client as clients
 from paceline.kube import resync as module
 from paceline.kube.cache import Cache
+from paceline.kube.family import MODELS
 from paceline.kube.resources import DEPLOYMENTS, MODELDEPLOYMENTS, PODS, SERVICES, Key
 from paceline.kube.resync import Resync
 from tests.support.apiserver import FakeApiServer, Fault
@@ -23,7 +24,7 @@ async def world(tmp_path, monkeypatch):
         server.put(child("Deployment", spec={"replicas": 1, "template": {}}))
         server.put(child())
         server.put(child("Pod", name="p"))
-        resync = Resync(api, Cache(), ("ml",), changed.append)
+        resync = Resync(api, Cache(MODELS), ("ml",), changed.append)
         await resync.prime()
         changed.clear()
         yield server, resync, changed
@@ -138,7 +139,7 @@ async def test_a_failed_comparison_is_repeated_at_the_next_turn(world):
 
 async def test_without_namespaces_the_whole_cluster_is_compared(world):
     server, resync, _ = world
-    everywhere = Resync(resync.api, Cache(), (None,), lambda _: None)
+    everywhere = Resync(resync.api, Cache(MODELS), (None,), lambda _: None)
     server.put(model(namespace="other"))
     await everywhere.prime()
     assert len(everywhere.cache.versions(MODELDEPLOYMENTS)) == 2
@@ -157,7 +158,7 @@ async def test_priming_keeps_what_the_watch_showed_after_the_list_was_read(world
 
 async def test_a_namespace_that_may_not_be_read_does_not_keep_the_others_waiting(world):
     server, resync, _ = world
-    both = Resync(resync.api, Cache(), ("gone", "ml"), lambda _: None)
+    both = Resync(resync.api, Cache(MODELS), ("gone", "ml"), lambda _: None)
     server.faults = [Fault(lambda call: "/gone/" in call.path, status=403, message="forbidden", times=99)]
     await both.prime()
     assert both.primed.is_set()
