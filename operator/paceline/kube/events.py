@@ -13,7 +13,7 @@ from paceline import metrics
 from paceline.api.digest import short
 from paceline.errors import PacelineError
 from paceline.kube.client import METADATA, Api
-from paceline.kube.resources import EVENTS, MODELDEPLOYMENTS, JsonObject, Key
+from paceline.kube.resources import EVENTS, JsonObject, Key, Resource
 from paceline.settings import boottime, now
 
 log = logging.getLogger(__name__)
@@ -28,11 +28,13 @@ class Happening:
     """Something to tell about an object.
 
     Attributes:
+        about: Kind of the object.
         type: Normal, or Warning when somebody has to act.
         reason: CamelCase.
         message: One or two sentences.
     """
 
+    about: Resource
     key: Key
     uid: str
     type: Literal["Normal", "Warning"]
@@ -98,8 +100,8 @@ class Events:
             "kind": EVENTS.kind,
             "metadata": {"name": f"{happening.key.name}.{unique}", "namespace": happening.key.namespace},
             "involvedObject": {
-                "apiVersion": MODELDEPLOYMENTS.api_version,
-                "kind": MODELDEPLOYMENTS.kind,
+                "apiVersion": happening.about.api_version,
+                "kind": happening.about.kind,
                 "namespace": happening.key.namespace,
                 "name": happening.key.name,
                 "uid": happening.uid,

@@ -25,7 +25,7 @@ from paceline.kube.resources import (
 MANAGED = "app.kubernetes.io/managed-by=paceline"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Family:
     """One of our kinds and its children.
 

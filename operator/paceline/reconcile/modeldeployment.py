@@ -9,7 +9,6 @@ from paceline import metrics
 from paceline.api import reasons
 from paceline.api.conditions import conditions_of
 from paceline.api.names import child_name
-from paceline.api.reason import event_type
 from paceline.api.revision import Revision
 from paceline.decide.health import Assessment, assess, refused, unseen
 from paceline.decide.observation import Children, DeploymentView, FetchView, Observation, PodView, ReplicaSetView
@@ -18,9 +17,9 @@ from paceline.decide.views import replica_set_view
 from paceline.errors import Conflict, Fenced, PacelineError, Pending, Stalled, Transient, Waiting
 from paceline.kube.apply import Applier
 from paceline.kube.cache import Cache, Child, Owner
-from paceline.kube.client import APPLY, METADATA, Api
+from paceline.kube.client import Api
 from paceline.kube.enginekeys import EngineKeys
-from paceline.kube.events import Events, Happening
+from paceline.kube.events import Events
 from paceline.kube.family import MODELS
 from paceline.kube.places import Places
 from paceline.kube.resources import (
@@ -37,10 +36,9 @@ from paceline.kube.resources import (
 )
 from paceline.kube.scrape import Visits
 from paceline.reconcile.outcome import Outcome
+from paceline.reconcile.status_writer import StatusWriter
 from paceline.reconcile.wanted import Wanted, want
 from paceline.settings import OperatorSettings, now
-
-_KNOWN = ("True", "False")
 
 
 class ModelDeployments:
@@ -51,7 +49,7 @@ class ModelDeployments:
     ) -> None:
         self._api = api
         self._cache = cache
-        self._events = events
+        self._status = StatusWriter(api, cache, events, reasons.BY_NAME, metrics.condition)
         self._visits = visits
         self._settings = settings
         self._applier = Applier(api, cache)
@@ -88,7 +86,7 @@ class ModelDeployments:
         at = now()
         assessment = assess(wanted.md, wanted.plan, observation, at, problem=problem)
         status = summarise(wanted.md, wanted.plan, observation, assessment, previous, at, wanted.choice, wanted.way)
-        await self._say(key, owner, previous, status)
+        await self._status.say(key, owner, previous, status)
         return self._outcome(problem, assessment, wanted.again_after)
 
     async def _want(self, key: Key, owner: Owner) -> Wanted:
@@ -102,7 +100,7 @@ class ModelDeployments:
     async def _refuse(self, key: Key, owner: Owner, previous: JsonObject, problem: Stalled) -> Outcome:
         """Say of an object that cannot even be read what is wrong with it. Its children stay as they are."""
         assessment = refused(owner.generation, conditions_of(previous), problem)
-        await self._say(key, owner, previous, refuse(owner.generation, assessment, previous, now()))
+        await self._status.say(key, owner, previous, refuse(owner.generation, assessment, previous, now()))
         return self._outcome(problem, assessment)
 
     def _lacks(self, key: Key, uid: str, wanted: Wanted) -> bool:
@@ -133,14 +131,7 @@ class ModelDeployments:
         """Say at least that nothing is known, where a new object's children cannot be applied just now."""
         if not previous.get("conditions") and not isinstance(error, (Conflict, Fenced)):
             status = refuse(owner.generation, unseen(owner.generation, error), previous, now())
-            await self._say(key, owner, previous, status)
-
-    async def _say(self, key: Key, owner: Owner, previous: JsonObject, status: JsonObject) -> None:
-        """Write the status if it changed, tell the transitions, show the conditions."""
-        if status != previous:
-            await self._write(key, owner, status)
-            self._tell(key, owner.uid, previous, status)
-        self._show(key, status)
+            await self._status.say(key, owner, previous, status)
 
     async def _apply(self, key: Key, owner: Owner, wanted: Wanted) -> PacelineError | None:
         """Apply the children; a failure that users should see is returned, any other one raised.
@@ -244,69 +235,10 @@ class ModelDeployments:
             fit=wanted.fit,
         )
 
-    async def _write(self, key: Key, owner: Owner, status: JsonObject) -> None:
-        """The one status write, on the very object that the decision read.
-
-        Raises:
-            Transient: also where the server refuses the status: no condition can tell of that, and the cause (a CRD
-                of another release, an admission policy) goes without any news of this object.
-        """
-        try:
-            answer = await self._send_status(key, owner, status)
-        except (Stalled, Waiting) as error:
-            raise Transient(error.reason, error.message) from error
-
-        body = {**owner.body, "metadata": answer["metadata"], "status": status}
-        self._cache.put_owner(key, Owner.parse(body))
-
-    async def _send_status(self, key: Key, owner: Owner, status: JsonObject) -> JsonObject:
-        return await self._api.send(
-            "PATCH",
-            MODELDEPLOYMENTS,
-            MODELDEPLOYMENTS.path(key.namespace, key.name, "status"),
-            {
-                "apiVersion": MODELDEPLOYMENTS.api_version,
-                "kind": MODELDEPLOYMENTS.kind,
-                "metadata": {
-                    "name": key.name,
-                    "namespace": key.namespace,
-                    "uid": owner.uid,
-                    "resourceVersion": owner.version,
-                },
-                "status": status,
-            },
-            query={"fieldManager": f"{MODELS.manager}-status", "force": "true"},
-            content_type=APPLY,
-            accept=METADATA,
-        )
-
-    def _tell(self, key: Key, uid: str, previous: JsonObject, status: JsonObject) -> None:
-        """An Event for each condition that came to another reason. Ready repeats the others, so it is left out.
-
-        Where a condition begins to be known, a Normal reason is no news; four Events per new object would say nothing.
-        """
-        told: dict[str, Happening] = {}
-        before = {
-            one["type"]: one.get("reason") for one in previous.get("conditions") or () if one.get("status") in _KNOWN
-        }
-        for one in status.get("conditions") or ():
-            known, kind = before.get(one["type"]), event_type(reasons.BY_NAME, one["reason"])
-            news = (kind == "Warning" or known is not None) and known != one["reason"]
-            if news and one["type"] != "Ready" and one["status"] != "Unknown":
-                told[one["reason"]] = Happening(key, uid, kind, one["reason"], one["message"] or one["reason"])
-        for happening in told.values():  # a refusal stands in several conditions
-            self._events.tell(happening)
-
-    def _show(self, key: Key, status: JsonObject) -> None:
-        """Conditions as metrics."""
-        values = {"True": 1, "False": 0}
-        for one in status.get("conditions") or ():
-            metrics.condition.labels(key.namespace, key.name, one["type"]).set(values.get(one["status"], -1))
-
     def _forget(self, key: Key) -> None:
         self._keys.forget(key)
         self._visits.sync(key, None, "", ())
-        metrics.condition.remove_by_labels({"namespace": key.namespace, "name": key.name})
+        self._status.forget(key)
 
     def _outcome(
         self, problem: PacelineError | None, assessment: Assessment, again_after: float | None = None

@@ -14,29 +14,24 @@ from prometheus_client import start_http_server
 from paceline import metrics
 from paceline.errors import PacelineError
 from paceline.kube.backoff import Backoff
-from paceline.kube.cache import Cache
 from paceline.kube.client import Api, NoFence
 from paceline.kube.connection import Connection
 from paceline.kube.events import Events
 from paceline.kube.family import MODELS
-from paceline.kube.hints import Hint, take
+from paceline.kube.hints import Hint
 from paceline.kube.leader import Leader
 from paceline.kube.probes import Health, HealthServer
-from paceline.kube.queue import KeyedQueue
 from paceline.kube.rate import Ceiling
-from paceline.kube.resources import MODELDEPLOYMENTS, Key
-from paceline.kube.resync import Resync
 from paceline.kube.scrape import Visits
 from paceline.reconcile.configuration import Configuration
+from paceline.reconcile.desk import Desk
 from paceline.reconcile.modeldeployment import ModelDeployments
-from paceline.reconcile.worker import beat, work
+from paceline.reconcile.worker import beat
 from paceline.settings import OperatorSettings, boottime
 
 log = logging.getLogger(__name__)
 
 _WORKERS = 16
-#: Changes of children come in bursts (a pod, its Deployment, its EndpointSlice): one look serves them all.
-_CHILD_DELAY_SECONDS = 0.2
 _FINISH_SECONDS = 1.0
 _WATCH_AGE_SECONDS = 5.0
 #: A cache filled longer ago is compared before it is acted on: a watch can be silent for a minute unnoticed.
@@ -81,8 +76,6 @@ class Operator:
         scopes = settings.watch.scopes
         election = settings.leader_election
         self.health = Health()
-        self.cache = Cache(MODELS)
-        self.queue: KeyedQueue[Key] = KeyedQueue()
         self._ceiling = Ceiling(settings.api.qps, settings.api.burst)
         self._lease_api = Api(
             connection,
@@ -96,11 +89,12 @@ class Operator:
         )
         self._api = Api(connection, fence=self.leader.deadline, ceiling=self._ceiling)
         self._events = Events(self._api, identity)
-        self._visits = Visits(self._look_at, lambda: self._configuration.current.probe)
+        self.models = Desk(MODELS, self._api, scopes, lambda: self._deciding)
+        self._desks = {MODELS: self.models}
+        self._visits = Visits(self.models.look_at, lambda: self._configuration.current.probe)
         self._configuration = Configuration(path, settings, self._configured)
-        self._resync = Resync(self._api, self.cache, scopes, self._look_soon_at)
         self._story = ModelDeployments(
-            self._api, self.cache, self._events, self._visits, lambda: self._configuration.current
+            self._api, self.models.cache, self._events, self._visits, lambda: self._configuration.current
         )
         self._watcher = make_watcher(connection, scopes, self._hinted, self.health)
         self._server = settings.server
@@ -141,27 +135,23 @@ class Operator:
     async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
         """Let the reconciles under way finish, then end every part."""
         self._deciding = False
-        self.queue.close()
+        for desk in self._desks.values():
+            desk.queue.close()
         await self._finish_held_keys()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _parts(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
-        kind = MODELDEPLOYMENTS.kind
-        workers = [
-            (f"worker {number}", work(kind, self.queue, self._story.reconcile, lambda: self._deciding))
-            for number in range(_WORKERS)
-        ]
         return [
             ("leader", self.leader.run()),
             ("terms", self._terms()),
             ("events", self._events.run()),
-            ("resync", self._resync.run(lambda: float(self._configuration.current.resync_seconds))),
             ("configuration", self._configuration.run()),
-            ("heartbeat", beat(self.health, self.queue)),
+            ("heartbeat", beat(self.health, [desk.queue for desk in self._desks.values()])),
             ("watch age", self._watch_age()),
-            *workers,
+            *((f"{desk.kind} resync", desk.resync.run(self._resync_seconds)) for desk in self._desks.values()),
+            *self.models.workers(_WORKERS, self._story.reconcile),
         ]
 
     async def _until_stopped(self, stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> bool:
@@ -177,7 +167,8 @@ class Operator:
         """Give the reconciles under way a moment: half a sequence of writes is correct, a whole one is nicer."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FINISH_SECONDS):
-                await self.queue.idle.wait()
+                for desk in self._desks.values():
+                    await desk.queue.idle.wait()
 
     async def _terms(self) -> None:
         """Fill the cache, then at the beginning of each term of leading bring it up to date and look at every key."""
@@ -188,12 +179,14 @@ class Operator:
             self._term.clear()
             if self._fill:
                 self._fill = False
-                await self._insist("the cache is not filled yet", self._resync.prime)
+                for desk in self._desks.values():
+                    await self._insist("the cache is not filled yet", desk.resync.prime)
                 self.health.ready = True
                 fresh_until = boottime() + _FRESH_SECONDS
             else:
                 if boottime() > fresh_until:
-                    await self._insist("the cache is not up to date yet", self._resync.compare)
+                    for desk in self._desks.values():
+                        await self._insist("the cache is not up to date yet", desk.resync.compare)
                 fresh_until = 0.0
             if self.leader.leading and not self._fill:
                 self._deciding = True
@@ -223,14 +216,16 @@ class Operator:
 
     def _lost(self) -> None:
         self._deciding = False
-        self.queue.clear()
+        for desk in self._desks.values():
+            desk.queue.clear()
         self._visits.stop()
         metrics.condition.clear()
 
     def _rewound(self) -> None:
         """Nothing that is known holds any more: neither the cache nor where the watches had got to."""
         log.warning("everything is read anew")
-        self.cache.clear()
+        for desk in self._desks.values():
+            desk.cache.clear()
         self._watcher.restart()
         self._fill = True
         self._term.set()
@@ -243,23 +238,11 @@ class Operator:
 
     def _hinted(self, hints: Iterable[Hint]) -> None:
         for hint in hints:
-            news = take(self.cache, hint)
-            if news is None:
-                continue
-            key, itself = news
-            if itself:
-                self._look_at(key)
-            else:
-                self._look_soon_at(key)
+            self._desks[hint.family].hinted(hint)
 
     def _look_at_all(self) -> None:
-        for key in self.cache.owners:
-            self._look_at(key)
+        for desk in self._desks.values():
+            desk.look_at_all()
 
-    def _look_at(self, key: Key) -> None:
-        if self._deciding:
-            self.queue.add(key)
-
-    def _look_soon_at(self, key: Key) -> None:
-        if self._deciding:
-            self.queue.add_after(key, _CHILD_DELAY_SECONDS)
+    def _resync_seconds(self) -> float:
+        return float(self._configuration.current.resync_seconds)

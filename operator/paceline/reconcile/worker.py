@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from paceline import metrics
 from paceline.errors import PacelineError, TooManyRequests
@@ -66,10 +66,10 @@ async def guarded(kind: str, key: Key, reconcile: Reconcile) -> Outcome:
         return Outcome("Bug", failed=True)
 
 
-async def beat(health: Health, queue: KeyedQueue[Key]) -> None:
+async def beat(health: Health, queues: Collection[KeyedQueue[Key]]) -> None:
     """Tell the probes that the loop turns, and that workers take what is queued."""
     while True:
         health.beat("loop")
-        if not queue.stuck(RECONCILE_SECONDS + 2 * _BEAT_SECONDS):
+        if not any(queue.stuck(RECONCILE_SECONDS + 2 * _BEAT_SECONDS) for queue in queues):
             health.beat("workers", RECONCILE_SECONDS)
         await asyncio.sleep(_BEAT_SECONDS)

@@ -136,14 +136,14 @@ async def test_k6_an_object_that_vanished_while_the_watch_was_away_leaves_the_ca
     server.put(child("Pod", name="p"))
     async with operator(server, tmp_path, config=configuration(resyncSeconds=1)) as one:
         await watching(server)
-        await eventually(lambda: Key("ml", "p") in one.cache.children[PODS])
+        await eventually(lambda: Key("ml", "p") in one.models.cache.children[PODS])
         server.remove(server.get("Pod", "ml", "p"), silently=True)
         server.remove(server.get("ModelDeployment", "ml", "chat"), silently=True)
         server.compact()
         server.cut("pods")
         server.cut("modeldeployments")
-        await eventually(lambda: Key("ml", "p") not in one.cache.children[PODS])
-        await eventually(lambda: CHAT not in one.cache.owners)
+        await eventually(lambda: Key("ml", "p") not in one.models.cache.children[PODS])
+        await eventually(lambda: CHAT not in one.models.cache.owners)
 
 
 @pytest.mark.parametrize(("code", "times"), [(409, 1), (503, 3), (500, 2)])
@@ -188,7 +188,7 @@ async def test_k9_two_operators_need_no_peering_because_only_the_lease_holder_wr
         server.put(model())
         await reconciled(server)
         assert one.leader.leading != two.leader.leading
-        await eventually(lambda: CHAT in one.cache.owners and CHAT in two.cache.owners)
+        await eventually(lambda: CHAT in one.models.cache.owners and CHAT in two.models.cache.owners)
         await eventually(lambda: status(server).get("observedGeneration") == 1)
         assert len(server.writes("/deployments")) == 1
         assert not [call for call in server.calls if "peering" in call.path]
@@ -216,11 +216,11 @@ async def test_k11_what_was_just_written_is_known_though_the_watch_is_late(serve
     async with operator(server, tmp_path) as one:
         await watching(server)
         server.put(model())
-        await eventually(lambda: CHAT in one.cache.owners)
+        await eventually(lambda: CHAT in one.models.cache.owners)
         server.mute = True
         await reconciled(server)
         written = server.get("ModelDeployment", "ml", "chat")["metadata"]["resourceVersion"]
-        await eventually(lambda: one.cache.owners[CHAT].version == written)
+        await eventually(lambda: one.models.cache.owners[CHAT].version == written)
 
 
 async def test_k12_a_problem_that_only_a_person_can_cure_is_looked_at_again_at_each_resync(server, tmp_path):

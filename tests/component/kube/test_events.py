@@ -4,14 +4,21 @@ import pytest
 
 from paceline.kube import events as module
 from paceline.kube.events import Events, Happening
-from paceline.kube.resources import Key
+from paceline.kube.resources import MODELDEPLOYMENTS, Key
 from tests.support.apiserver import FakeApiServer, Fault
 from tests.support.worlds import Clock, client, eventually
 
 
 def happening(reason="Answering", message="1 of 1 replicas answer.", **changes):
-    fields = {"key": Key("ml", "chat"), "uid": "u", "type": "Normal", "reason": reason, "message": message, **changes}
-    return Happening(**fields)
+    about = {
+        "about": MODELDEPLOYMENTS,
+        "key": Key("ml", "chat"),
+        "uid": "u",
+        "type": "Normal",
+        "reason": reason,
+        "message": message,
+    }
+    return Happening(**{**about, **changes})
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ async def test_workers_that_take_nothing_fall_silent(monkeypatch):
     monkeypatch.setattr(module, "_BEAT_SECONDS", 0.01)
     clock = Clock()
     health, queue = Health(clock=clock), KeyedQueue(clock=clock)
-    task = asyncio.create_task(beat(health, queue))
+    task = asyncio.create_task(beat(health, [queue]))
     await eventually(lambda: "workers" in health._beats)
     queue.add(KEY)
     clock.forward(200)
