@@ -68,10 +68,12 @@ class Expectation:
     Attributes:
         path: Readiness path.
         startup_seconds: Time from the start of the process to the first answer.
+        noun: What runs in it.
     """
 
     path: str
     startup_seconds: int
+    noun: str = "engine"
 
 
 def diagnose(pod: PodView, expected: Expectation) -> Trouble | None:
@@ -79,7 +81,7 @@ def diagnose(pod: PodView, expected: Expectation) -> Trouble | None:
     if pod.ready:
         return None
     found = (trouble for check in _CHECKS if (trouble := check(pod, expected)))
-    return next(found, Trouble(reasons.ENGINE_STARTING, f"The engine in pod {pod.name} is being started."))
+    return next(found, Trouble(reasons.ENGINE_STARTING, f"The {expected.noun} in pod {pod.name} is being started."))
 
 
 def _unschedulable(pod: PodView, _: Expectation) -> Trouble | None:
@@ -114,15 +116,15 @@ def _failed(pod: PodView, _: Expectation) -> Trouble | None:
     return Trouble(reasons.POD_REFUSED, f"Pod {pod.name} failed: {_quote(pod.failed)}") if pod.failed else None
 
 
-def _lost(pod: PodView, _: Expectation) -> Trouble | None:
-    words = f"The node of pod {pod.name} reports no more; its engine may still run and answer."
+def _lost(pod: PodView, expected: Expectation) -> Trouble | None:
+    words = f"The node of pod {pod.name} reports no more; its {expected.noun} may still run and answer."
     return Trouble(reasons.NODE_LOST, words) if pod.lost else None
 
 
 def _silent(pod: PodView, expected: Expectation) -> Trouble | None:
     if not pod.started:
         return None
-    words = f"The engine in pod {pod.name} runs, but GET {expected.path} no longer answers 200."
+    words = f"The {expected.noun} in pod {pod.name} runs, but GET {expected.path} no longer answers 200."
     return Trouble(reasons.ENGINE_NOT_READY, words)
 
 
@@ -130,16 +132,18 @@ def _ended(pod: PodView, expected: Expectation) -> Trouble | None:
     if pod.exit_code is None:
         return None
     if pod.exit_reason == "OOMKilled":
-        return Trouble(reasons.ENGINE_OUT_OF_MEMORY, f"The engine in pod {pod.name} used more memory than its limit.")
+        return Trouble(
+            reasons.ENGINE_OUT_OF_MEMORY, f"The {expected.noun} in pod {pod.name} used more memory than its limit."
+        )
     if _given_up(pod, expected):
         return Trouble(
             reasons.ENGINE_NOT_READY,
-            f"The engine in pod {pod.name} did not answer 200 to GET {expected.path} within startupSeconds "
+            f"The {expected.noun} in pod {pod.name} did not answer 200 to GET {expected.path} within startupSeconds "
             f"({expected.startup_seconds}) and was restarted.",
         )
     kind = f" ({pod.exit_reason})" if pod.exit_reason not in {"", "Error"} else ""
     said = f"; last words: {_quote(pod.exit_message)}" if pod.exit_message.strip() else " and said nothing."
-    words = f"The engine in pod {pod.name} ended with exit code {pod.exit_code}{kind}{said}"
+    words = f"The {expected.noun} in pod {pod.name} ended with exit code {pod.exit_code}{kind}{said}"
     return Trouble(reasons.ENGINE_CRASHING, words)
 
 

@@ -57,11 +57,24 @@ def replica_set_view(obj: Raw) -> ReplicaSetView:
 
 def pod_view(obj: Raw) -> PodView:
     """Read a pod of the API server. Its engine is the container of that name."""
+    status = obj.get("status") or {}
+    fetching = _container(status.get("initContainerStatuses"), FETCH_ROLE)
+    return _pod(obj, _container(status.get("containerStatuses"), "engine"), fetching)
+
+
+def gateway_pod_view(obj: Raw) -> PodView:
+    """Read a pod of a Gateway. Its container is the agent until that has started, then Envoy."""
+    status = obj.get("status") or {}
+    agent = _container(status.get("initContainerStatuses"), "agent")
+    envoy = _container(status.get("containerStatuses"), "envoy")
+    return _pod(obj, envoy if agent.get("started") is True else agent, {})
+
+
+def _pod(obj: Raw, container: Raw, fetching: Raw) -> PodView:
+    """A pod, and what is said of the container that it is there for."""
     metadata, status = obj["metadata"], obj.get("status") or {}
     conditions = _by_type(status.get("conditions"))
-    container = _container(status.get("containerStatuses"), "engine")
     state = container.get("state") or {}
-    fetching = _container(status.get("initContainerStatuses"), FETCH_ROLE)
     waiting = (fetching.get("state") or {}).get("waiting") or state.get("waiting") or {}
     ended = state.get("terminated") or (container.get("lastState") or {}).get("terminated") or {}
     scheduled = conditions.get("PodScheduled", {})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from paceline.decide.observation import DeploymentView, PodView, ReplicaSetView
-from paceline.decide.views import deployment_view, fetch_view, pod_view, replica_set_view
+from paceline.decide.views import deployment_view, fetch_view, gateway_pod_view, pod_view, replica_set_view
 
 POD = {
     "metadata": {"name": "chat-1-a", "uid": "u1", "labels": {"paceline.dev/revision": "r2"}},
@@ -172,3 +174,11 @@ def test_a_replicaset_is_read():
 def test_a_failure_that_is_over_is_not_read():
     over = {"conditions": [{"type": "ReplicaFailure", "status": "False", "message": "exceeded quota"}]}
     assert deployment_view({"metadata": {"name": "d"}, "spec": {}, "status": over}).failure == ""
+
+
+@pytest.mark.parametrize(("started", "waiting"), [(False, "ErrImagePull"), (True, "CrashLoopBackOff")])
+def test_a_pod_of_a_gateway_is_its_agent_until_that_has_started_and_then_envoy(started, waiting):
+    agent = {"name": "agent", "started": started, "state": {"waiting": {"reason": "ErrImagePull"}}}
+    envoy = {"name": "envoy", "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
+    status = {"initContainerStatuses": [agent], "containerStatuses": [envoy]}
+    assert gateway_pod_view({"metadata": {"name": "a"}, "status": status}).waiting == waiting
