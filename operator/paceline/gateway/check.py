@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from paceline.gateway.ir import Cluster, External, Gateway, Key, Policy, Problem, Route, Service, Target
+from paceline.gateway.ir import Cluster, External, Gateway, Key, Policy, Problem, Refusal, Route, Service, Target
 
 #: A prompt is copied into each of its requests.
 MAX_PROMPT_BYTES = 65_536
@@ -26,6 +26,7 @@ _HOSTNAME = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*")
 #: A dot, and a last part that begins with a letter: no address in any spelling.
 _HOST = re.compile(rf"({_LABEL}\.)+[a-z]([a-z0-9-]*[a-z0-9])?")
 _PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
+_CODE = re.compile(r"[a-z_]{1,64}")
 _TOKEN = re.compile(r"[!-~]+")
 
 Item = TypeVar("Item")
@@ -116,7 +117,15 @@ def _route(route: Route, clusters: set[str], services: set[str]) -> Iterator[str
     if not route.branches:
         yield "Nobody answers."
     for branch in route.branches:
-        yield from _target(branch.target, clusters, services)
+        if isinstance(branch.target, Refusal):
+            yield from _refusal(branch.target)
+        else:
+            yield from _target(branch.target, clusters, services)
+
+
+def _refusal(refusal: Refusal) -> Iterator[str]:
+    if refusal.status not in {403, 404, 503} or not _CODE.fullmatch(refusal.code):
+        yield "A refusal has status 403, 404 or 503, and a code of lower-case letters and '_'."
 
 
 def _target(target: Target, clusters: set[str], services: set[str]) -> Iterator[str]:

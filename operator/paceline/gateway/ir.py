@@ -68,6 +68,8 @@ class Policy:
         trusts_class: The class is what the consumer's own header says.
         requests_per_minute: Of each consumer; 0: no limit.
         tokens_per_minute: Estimated before the engine has said its own figure; 0: no limit.
+        reserves: Its consumers have something that must never be exceeded (a Hard budget, a number of requests at a
+            time), so somebody is asked before each request.
     """
 
     audience: Audience
@@ -77,6 +79,7 @@ class Policy:
     trusts_class: bool = False
     requests_per_minute: int = 0
     tokens_per_minute: int = 0
+    reserves: bool = False
 
     @property
     def name(self) -> str:
@@ -247,16 +250,39 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """What the proxy says by itself to requests that nobody may or can answer.
+
+    Attributes:
+        code: Of the error, in the form of the OpenAI API.
+    """
+
+    code: str
+    message: str
+    status: int = 503
+
+
+@dataclass(frozen=True, slots=True)
 class Branch:
     """A target, and whose requests it is for.
 
     Attributes:
         request_class: "": every class.
+        reserves: For policies that reserve, and no others; False: for all of them.
     """
 
-    target: Target
+    target: Target | Refusal
     audiences: tuple[Audience, ...] = AUDIENCES
     request_class: str = ""
+    reserves: bool = False
+
+    def fits(self, policy: Policy, request_class: str) -> bool:
+        """Whether it is for a policy's requests of a class."""
+        return (
+            policy.audience in self.audiences
+            and self.request_class in {"", request_class}
+            and (policy.reserves or not self.reserves)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,10 +292,9 @@ class Route:
     model: str
     branches: tuple[Branch, ...]
 
-    def branch(self, audience: Audience, request_class: str) -> Branch | None:
+    def branch(self, policy: Policy, request_class: str) -> Branch | None:
         """The branch for these requests."""
-        fitting = (b for b in self.branches if audience in b.audiences and b.request_class in {"", request_class})
-        return next(fitting, None)
+        return next((each for each in self.branches if each.fits(policy, request_class)), None)
 
 
 @dataclass(frozen=True, slots=True)

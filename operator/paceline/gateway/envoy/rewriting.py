@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from paceline.gateway.ir import Cluster, Gateway, Pods, Target
+from paceline.gateway.ir import Cluster, Gateway, Pods, Refusal, Target
 
 
 def alike(gateway: Gateway) -> dict[str, Cluster]:
@@ -25,7 +25,8 @@ def clusters_of(target: Target) -> set[str]:
 
 
 def _targets(gateway: Gateway) -> Iterator[Target]:
-    return (branch.target for route in gateway.routes for branch in route.branches)
+    targets = (branch.target for route in gateway.routes for branch in route.branches)
+    return (each for each in targets if not isinstance(each, Refusal))
 
 
 def _agree(names: set[str], found: dict[str, Cluster]) -> bool:
