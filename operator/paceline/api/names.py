@@ -19,6 +19,11 @@ CHILD_SELECTOR = f"app.kubernetes.io/managed-by=paceline,{LABEL_OWNER}"
 #: Ends the name of the Secret with the key that an engine asks for.
 ENGINE_KEY = "engine-key"
 
+#: Ends the name of the Secret with the key that is generated for a Consumer.
+CONSUMER_KEY = "key"
+#: Where in that Secret the key is.
+CONSUMER_TOKEN = "token"  # noqa: S105 - a name
+
 #: All children that run and expose the engine share a name.
 ENGINE_ROLE = "engine"
 #: What looks up the model's sources before there is an engine.
@@ -36,6 +41,11 @@ def child_name(namespace: str, owner: str, role: str = ENGINE_ROLE) -> str:
 def key_secret(owner: str) -> str:
     """Name of the Secret with the key that an owner's engine asks for: what clients need to know has no digest."""
     return f"{owner}-{ENGINE_KEY}"
+
+
+def consumer_secret(owner: str) -> str:
+    """Name of the Secret with the key that is generated for a Consumer."""
+    return f"{owner}-{CONSUMER_KEY}"
 
 
 def selector_labels(owner: str) -> dict[str, str]:

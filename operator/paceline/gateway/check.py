@@ -76,6 +76,11 @@ def _each(
     return found + [Problem(kind, name(item), message) for item in every for message in rules(item)]
 
 
+def is_path(text: str) -> bool:
+    """Whether a path has no part that a proxy could read otherwise than a server."""
+    return bool(_PATH.fullmatch(text))
+
+
 def _gateway(gateway: Gateway) -> Iterator[str]:
     listener = gateway.listener
     for hostname in listener.hostnames:
@@ -151,9 +156,9 @@ def _cluster(cluster: Cluster) -> Iterator[str]:
     if isinstance(cluster.servers, External):
         if not _HOST.fullmatch(cluster.servers.host):
             yield f"{cluster.servers.host!r} must be the name of a host, with a dot and in lower case, and no address."
-        if not _PATH.fullmatch(cluster.servers.path):
+        if not is_path(cluster.servers.path):
             yield f"{cluster.servers.path!r} is no path."
-    elif cluster.servers.health_path and not _PATH.fullmatch(cluster.servers.health_path):
+    elif cluster.servers.health_path and not is_path(cluster.servers.health_path):
         yield f"{cluster.servers.health_path!r} is no path."
 
 
