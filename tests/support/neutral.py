@@ -15,6 +15,7 @@ from paceline.gateway.ir import (
     Key,
     Limits,
     Listener,
+    Mirror,
     Objective,
     Pods,
     Policy,
@@ -74,8 +75,9 @@ def _support() -> Route:
         max_output_tokens=2048,
         prompt=prompt,
         objective=Objective(500, 50),
+        mirror=Mirror("support-shadow", 5),
     )
-    held = replace(answer, groups=((Share("review"),),), retry=Retry(0, ("ConnectFailure",)))
+    held = replace(answer, groups=((Share("review"),),), retry=Retry(0, ("ConnectFailure",)), mirror=None)
     return Route(
         "support-bot",
         (
@@ -100,6 +102,7 @@ def full() -> Gateway:
             (("backend", "main"), ("deployment", "ml/support-llm"), ("revision", "stable")),
         ),
         Cluster("support-canary", Pods((Endpoint("10.0.0.9", 8000),), "/health"), "support-llm", "Continuous"),
+        Cluster("support-shadow", Pods((Endpoint("10.0.0.10", 8000),), "/health"), "support-next", "Continuous"),
         Cluster("review", Pods((Endpoint("10.0.1.1", 8443),)), "support-bot", ours=True),
         Cluster(
             "openai",

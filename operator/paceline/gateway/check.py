@@ -145,6 +145,10 @@ def _target(target: Target, clusters: set[str], services: set[str]) -> Iterator[
         yield "The time to the first byte must be at least 1 s and at most the time of the whole answer."
     if target.prompt and len(target.prompt.text.encode("utf-8", "surrogatepass")) > MAX_PROMPT_BYTES:
         yield f"A prompt may have at most {MAX_PROMPT_BYTES} bytes."
+    if target.mirror and target.mirror.cluster not in clusters:
+        yield f"There is no usable cluster {target.mirror.cluster!r} for copies."
+    if target.mirror and not 1 <= target.mirror.percent <= 100:
+        yield "Copies are sent of 1 to 100 % of the requests."
     if target.admission and target.admission.service not in services:
         yield f"There is no usable service {target.admission.service!r}."
 

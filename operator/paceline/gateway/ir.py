@@ -228,6 +228,21 @@ class Admission:
 
 
 @dataclass(frozen=True, slots=True)
+class Mirror:
+    """Copies of requests, whose answers nobody gets.
+
+    The log has their attempts too, under the request's id and the name of this cluster, but not what they used.
+
+    Attributes:
+        cluster: Who gets them, and no requests.
+        percent: Share of requests of which one is sent.
+    """
+
+    cluster: str
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """How requests are answered.
 
@@ -247,6 +262,7 @@ class Target:
     prompt: Prompt | None = None
     objective: Objective = Objective()
     admission: Admission | None = None
+    mirror: Mirror | None = None
 
 
 @dataclass(frozen=True, slots=True)

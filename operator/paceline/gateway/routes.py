@@ -10,16 +10,15 @@ from paceline.api.backend_spec import Backend
 from paceline.api.reason import Reason
 from paceline.api.route_spec import Route as Entry
 from paceline.gateway import texts
+from paceline.gateway.admission import branches, waits
 from paceline.gateway.backends import Part, cluster_name, parts
 from paceline.gateway.finding import Finding, of_gateway
-from paceline.gateway.ir import Admission, Branch, Cluster, External, Refusal, Retry, Route, Share, Target
+from paceline.gateway.ir import Branch, Cluster, External, Mirror, Refusal, Retry, Route, Share, Target
+from paceline.gateway.mirror import copied
 from paceline.gateway.observation import NO_OBJECTIVE, Site
 from paceline.gateway.shares import reduced
 from paceline.gateway.surroundings import Surroundings
 from paceline.gateway.unresolved import Unresolved
-
-#: How long the ledger may take to say what it knows at once; and what is added to the time that a request may wait.
-ANSWER_SECONDS = 5
 
 UNAVAILABLE = Refusal("model_unavailable", "Nobody can answer for this model now: its route is not complete.")
 NOT_GOVERNED = Refusal("route_not_governed", "This model has no automation level, and this gateway asks for one.")
@@ -36,7 +35,6 @@ class Translated:
         clusters: All that it refers to.
         answering: The servers that tokens are paid to.
         waits: Nobody can take a request now, and requests may wait.
-        prompt_bytes: Of the prompt that is put before each conversation.
         schema: That answers are checked against; "" for none.
     """
 
@@ -45,7 +43,6 @@ class Translated:
     clusters: tuple[Cluster, ...] = ()
     answering: tuple[Part, ...] = ()
     waits: bool = False
-    prompt_bytes: int = 0
     schema: str = ""
     findings: tuple[Finding, ...] = ()
 
@@ -59,75 +56,90 @@ def translated(entry: Entry, around: Surroundings, *, reserves: bool) -> Transla
         reserves: There are consumers for whose requests somebody is asked first.
     """
     groups, findings = _groups(entry, around)
+    copies, said = _copies(entry, around)
+    findings += said
     try:
-        found = _answered(entry, groups, around, reserves=reserves)
+        found = _answered(entry, groups, copies, around, reserves=reserves)
     except Unresolved as error:
-        findings.append(_finding(entry, around, error.reason, error.message))
-        found = None
-    if found is None or not groups:
-        return Translated(entry, Route(entry.model, (Branch(UNAVAILABLE),)), findings=tuple(findings))
+        return _refused(entry, UNAVAILABLE, [*findings, _finding(entry, around, error.reason, error.message)])
+    if not groups:
+        return _refused(entry, UNAVAILABLE, findings)
     if around.gateway.spec.governance == "Required":
         words = "it has no automation level, and spec.governance is Required"
-        findings.append(_finding(entry, around, reasons.NOT_GOVERNED, words))
-        return Translated(entry, Route(entry.model, (Branch(NOT_GOVERNED),)), findings=tuple(findings))
+        return _refused(entry, NOT_GOVERNED, [*findings, _finding(entry, around, reasons.NOT_GOVERNED, words)])
     return replace(found, findings=(*findings, *_remarks(entry, groups, around)))
+
+
+def _refused(entry: Entry, refusal: Refusal, findings: Iterable[Finding]) -> Translated:
+    return Translated(entry, Route(entry.model, (Branch(refusal),)), findings=tuple(findings))
 
 
 def _groups(entry: Entry, around: Surroundings) -> tuple[list[list[_Resolved]], list[Finding]]:
     """The backends that can be had, by priority. Who has no weight answers nobody."""
     found: dict[int, list[_Resolved]] = {}
     findings = []
-    for backend in entry.backends:
-        if not backend.weight:
-            continue
+    for backend in (each for each in entry.backends if each.weight):
         try:
-            found.setdefault(backend.priority, []).append((backend, tuple(parts(entry, backend, around))))
+            resolved = tuple(parts(entry, backend, around))
         except Unresolved as error:
             findings.append(_finding(entry, around, error.reason, f"backend {backend.name}: {error.message}"))
-    return [found[priority] for priority in sorted(found) if found[priority]], findings
+        else:
+            found.setdefault(backend.priority, []).append((backend, resolved))
+    return [found[priority] for priority in sorted(found)], findings
 
 
-def _answered(entry: Entry, groups: list[list[_Resolved]], around: Surroundings, *, reserves: bool) -> Translated:
+def _copies(entry: Entry, around: Surroundings) -> tuple[Cluster | None, list[Finding]]:
+    """Who gets copies. Where that cannot be had, requests are answered all the same."""
+    try:
+        return copied(entry, around), []
+    except Unresolved as error:
+        return None, [_finding(entry, around, error.reason, f"mirror: {error.message}")]
+
+
+def _answered(
+    entry: Entry, groups: list[list[_Resolved]], copies: Cluster | None, around: Surroundings, *, reserves: bool
+) -> Translated:
     """The route where nothing is in the way.
 
     Raises:
-        Unresolved: a prompt or a schema cannot be had.
+        Unresolved: a prompt, a schema or who checks answers against it cannot be had.
     """
-    every = _parts(groups)
-    prompt = texts.prompt(entry.prompt_ref, around.texts)
+    every, site = _parts(groups), around.site
+    reached = {each.cluster.name: each.cluster for each in every} | ({copies.name: copies} if copies else {})
+    target = replace(
+        _target(entry, groups, reached.values()),
+        prompt=texts.prompt(entry.prompt_ref, around.texts),
+        mirror=Mirror(copies.name, entry.mirror.weight_percent) if copies and entry.mirror else None,
+    )
     schema = texts.schema(entry.response_schema_ref, around.texts)
-    waits = _waits(entry, every)
-    target = Target(
+    if schema is not None:
+        adapter = _adapter(entry, site)
+        target = replace(target, groups=((Share(adapter.name),),))
+        reached = {adapter.name: adapter} | ({copies.name: copies} if copies else {})
+    waiting = entry.waiting.max_seconds if waits(entry.waiting, every) else None
+    return Translated(
+        entry,
+        Route(entry.model, branches(target, site.ledger.name, waiting, reserves=reserves)),
+        clusters=tuple(reached.values()),
+        answering=tuple(every),
+        waits=waiting is not None,
+        schema=schema or "",
+    )
+
+
+def _target(entry: Entry, groups: list[list[_Resolved]], reached: Iterable[Cluster]) -> Target:
+    """What follows from the entry and its backends alone."""
+    objectives = (each.objective for each in _parts(groups) if each.objective != NO_OBJECTIVE)
+    return Target(
         groups=tuple(_shares(group) for group in groups),
         timeout_seconds=entry.timeout_seconds,
         first_byte_seconds=entry.first_byte_timeout_seconds,
         retry=Retry(entry.retry.attempts, entry.retry.retry_on),
         max_output_tokens=entry.max_output_tokens,
         # Engines would fetch from wherever a client names; a provider does that in its own network.
-        remote_media=all(isinstance(each.cluster.servers, External) for each in every),
-        prompt=prompt,
-        objective=next((each.objective for each in every if each.objective != NO_OBJECTIVE), NO_OBJECTIVE),
-        admission=_admission(around.site, entry.waiting.max_seconds + ANSWER_SECONDS) if waits else None,
+        remote_media=all(isinstance(each.servers, External) for each in reached),
+        objective=next(objectives, NO_OBJECTIVE),
     )
-    clusters = tuple({each.cluster.name: each.cluster for each in every}.values())
-    if schema is not None:
-        adapter = _adapter(entry, around.site)
-        target, clusters = replace(target, groups=((Share(adapter.name),),)), (adapter,)
-    return Translated(
-        entry,
-        Route(entry.model, _branches(target, around.site, reserves=reserves)),
-        clusters,
-        tuple(every),
-        waits,
-        len(prompt.text.encode("utf-8", "surrogatepass")) if prompt else 0,
-        schema or "",
-    )
-
-
-def _waits(entry: Entry, every: list[Part]) -> bool:
-    """Whether requests wait now: nobody can take one, and somebody will."""
-    may = entry.waiting.max_seconds > 0 and entry.waiting.max_requests > 0
-    return may and not any(each.ready for each in every) and any(each.awaited for each in every)
 
 
 def _parts(groups: Iterable[Iterable[_Resolved]]) -> list[Part]:
@@ -139,17 +151,6 @@ def _shares(group: list[_Resolved]) -> tuple[Share, ...]:
     pairs = [(part.cluster.name, backend.weight * part.percent) for backend, found in group for part in found]
     weights = reduced([weight for _, weight in pairs])
     return tuple(Share(name, weight) for (name, _), weight in zip(pairs, weights, strict=True))
-
-
-def _branches(target: Target, site: Site, *, reserves: bool) -> tuple[Branch, ...]:
-    if target.admission or not reserves:
-        return (Branch(target),)
-    asked = replace(target, admission=_admission(site, ANSWER_SECONDS))
-    return Branch(asked, reserves=True), Branch(target)
-
-
-def _admission(site: Site, seconds: int) -> Admission:
-    return Admission(site.ledger.name, seconds)
 
 
 def _adapter(entry: Entry, site: Site) -> Cluster:

@@ -11,6 +11,7 @@ from paceline.api.ledger_view import LedgerView
 from paceline.gateway.backends import Part
 from paceline.gateway.consumers import Caller
 from paceline.gateway.finding import Finding, of_consumer
+from paceline.gateway.ir import Route, Target
 from paceline.gateway.observation import Observation
 from paceline.gateway.routes import Translated
 
@@ -85,11 +86,17 @@ def _route(found: Translated) -> ledger_view.Route:
         attempts=1 + entry.retry.attempts,
         timeout_seconds=entry.timeout_seconds,
         max_output_tokens=entry.max_output_tokens,
-        prompt_bytes=found.prompt_bytes,
+        prompt_bytes=_prompt_bytes(found.route),
         waits=found.waits,
         waiting_seconds=entry.waiting.max_seconds if entry.waiting.max_requests else 0,
         waiting_requests=entry.waiting.max_requests,
     )
+
+
+def _prompt_bytes(route: Route) -> int:
+    """Of what is put before each conversation."""
+    prompts = [each.target.prompt for each in route.branches if isinstance(each.target, Target) and each.target.prompt]
+    return max((len(each.text.encode("utf-8", "surrogatepass")) for each in prompts), default=0)
 
 
 def _backend(part: Part) -> ledger_view.Backend:

@@ -49,7 +49,7 @@ def test_scripts_are_named_by_their_content_and_hold_no_text_of_a_tenant() -> No
     used = [each for each in everything(rendered(full())) if isinstance(each, str) and each.startswith("/f/lua/")]
     assert {each.removeprefix("/f/") for each in used} == set(scripts)
     assert envoy.scripts() == scripts
-    assert {lua.request().text, lua.upstream().text} == set(scripts.values())
+    assert {lua.request().text, lua.upstream().text, lua.copied().text} == set(scripts.values())
 
 
 def test_the_scripts_and_the_filters_call_the_headers_alike() -> None:

@@ -375,6 +375,37 @@ def test_with_an_adapter_its_answers_are_checked_and_without_one_nobody_is_answe
     assert [each.deployment for each in found.view.routes[0].backends] == ["models/chat"]
 
 
+MIRRORED = route(local(), local("shadow", "next", weight=0), mirror={"backend": "shadow", "weightPercent": 5})
+
+
+def test_copies_go_to_a_cluster_of_their_own_which_answers_nobody():
+    known = (served(), served(models.model(name="next")))
+    found = made(routed(MIRRORED, models=known))
+    one = target(found)
+    assert one.mirror.percent == 5
+    assert [each.name for each in found.gateway.clusters if each.name.endswith("_mirror")] == [one.mirror.cluster]
+    assert [[share.weight for share in group] for group in one.groups] == [[100]]
+    assert [each.name for each in found.view.routes[0].backends] == ["main"]
+
+
+def test_where_there_is_nobody_for_copies_requests_are_answered_all_the_same():
+    found = made(routed(MIRRORED))
+    assert (target(found).mirror, reasons(found)) == (None, [("BackendMissing", "bot")])
+    assert found.unhealthy == ()
+
+
+def test_of_several_revisions_the_one_with_the_largest_share_gets_the_copies():
+    one = served(models.model(name="next")).servings[0]
+    servings = (replace(one, revision="few"), replace(one, revision="many", endpoints=(ADDRESS, ADDRESS)))
+    known = (served(), replace(served(models.model(name="next")), servings=servings))
+    assert target(made(routed(MIRRORED, models=known))).mirror.cluster.startswith("next_many_")
+
+
+def test_an_engine_that_gets_copies_of_a_providers_requests_fetches_nothing():
+    wanted = route(external(), local("shadow", weight=0), mirror={"backend": "shadow", "weightPercent": 5})
+    assert not target(made(routed(wanted))).remote_media
+
+
 def test_without_authentication_everybody_is_an_external_caller_and_no_key_is_needed():
     found = made(seen(gateway({"authentication": "None"})))
     (policy,) = found.gateway.policies
