@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from paceline.api import consumer_reasons as reasons
 from paceline.api.consumer import Consumer
@@ -93,7 +93,8 @@ def policy_of(consumer: Consumer) -> Policy:
 
 def digested(policy: Policy) -> Policy:
     """The same with its digest."""
-    return replace(policy, digest=digest(asdict(policy)).removeprefix("sha256:")[:_DIGITS])
+    content = [getattr(policy, each.name) for each in fields(policy)]
+    return replace(policy, digest=digest(content).removeprefix("sha256:")[:_DIGITS])
 
 
 def _names(consumer: Consumer, gateway: Gateway) -> bool:
