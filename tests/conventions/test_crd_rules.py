@@ -37,7 +37,7 @@ FORBIDDEN = {
 #: Types of Kubernetes' own, whose lists have no key and are replaced whole.
 KUBERNETES_OWN = ("spec.template.affinity", "spec.template.tolerations", "spec.allowedConsumers.selector")
 #: Lists of references, whose items have no name of their own.
-REFERENCES = ("spec.gatewayRefs",)
+REFERENCES = ("spec.gatewayRefs", "spec.sharedWith")
 #: Questions that will never have a third answer.
 BOOLEANS = {"spec.suspended"}
 #: Words that YAML 1.1, and so kubectl, reads as true, false or null where they are not quoted.

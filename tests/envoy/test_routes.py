@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from paceline.gateway.ir import Branch, Cluster, Endpoint, Pods, Policy, Route, Share, Target
+from paceline.gateway.ir import Branch, Cluster, Endpoint, Pods, Policy, Refusal, Route, Share, Target
 from tests.support.door import PUBLIC, STAFF, Door, answer
 from tests.support.envoy import LOOPBACK, Server, serving
 from tests.support.neutral import answered_by, key
@@ -28,6 +28,27 @@ async def test_audiences_are_answered_each_its_own_way(door: Door) -> None:
     assert await model_of(door, "public-a", "staff") == "engine-b"
     assert await model_of(door, "public-b") == "model_not_allowed"
     assert await model_of(door, "public-b", "staff") == "engine-a"
+
+
+async def test_a_model_that_nobody_may_answer_yet_says_why_and_to_come_back(door: Door) -> None:
+    closed = Refusal("route_not_governed", "This model has no level of automation.")
+    door.change(routes=(Route("public-a", (Branch(closed),)),))
+    found = await door.ask("public-a")
+    assert found.error == (503, "route_not_governed")
+    assert json.loads(found.text)["error"]["message"] == closed.message
+    assert int(found.headers["retry-after"]) > 0
+    assert not door.first.seen
+
+
+async def test_who_reserves_is_answered_by_a_branch_of_its_own(door: Door) -> None:
+    bound = replace(PUBLIC, digest="b0b0b0b0", reserves=True)
+    door.change(
+        policies=(bound, STAFF),
+        keys=(key(bound, "acme", "public"), key(STAFF, "staff", "staff")),
+        routes=(Route("public-a", (Branch(answered_by("second"), reserves=True), Branch(answered_by("first")))),),
+    )
+    assert await model_of(door, "public-a") == "engine-b"
+    assert await model_of(door, "public-a", "staff") == "engine-a"
 
 
 async def test_a_class_is_believed_from_those_alone_whose_policy_trusts_them(door: Door) -> None:

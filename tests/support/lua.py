@@ -150,6 +150,11 @@ def upstream() -> Script:
     return Script(lua.upstream().text, "envoy_on_request = envoy_on_request")
 
 
+@cache
+def copied() -> Script:
+    return Script(lua.copied().text, "envoy_on_request = envoy_on_request")
+
+
 def scan(body: bytes, prompt: str = "messages") -> dict[str, Any]:
     """What the scanner says of a body: its fields, or {"code", "param"}.
 

@@ -15,10 +15,12 @@ from paceline.gateway.ir import (
     Key,
     Limits,
     Listener,
+    Mirror,
     Objective,
     Pods,
     Policy,
     Prompt,
+    Refusal,
     Retry,
     Route,
     Service,
@@ -30,11 +32,13 @@ from paceline.gateway.ir import (
 EXTERNAL = Policy("External", "ab12cd34", ("support-*",), requests_per_minute=600, tokens_per_minute=200_000)
 INTERNAL = Policy("Internal", "0f0f0f0f", ("*",), trusts_class=True)
 REVIEWER = Policy("Reviewer", "9e9e9e9e", ("support-bot",), request_class="order-status")
+BOUND = Policy("Internal", "5c5c5c5c", ("*",), reserves=True)
 SECRETS = {
     "ns/acme-key/token": "pl_not-a-real-key-acme-0001",
     "ns/acme-key/next": "pl_not-a-real-key-acme-0002",
     "ns/staff-key/token": "pl_not-a-real-key-staff-001",
     "ns/reviewer-key/token": "pl_not-a-real-key-review-01",
+    "ns/bound-key/token": "pl_not-a-real-key-bound-001",
 }
 
 
@@ -71,13 +75,15 @@ def _support() -> Route:
         max_output_tokens=2048,
         prompt=prompt,
         objective=Objective(500, 50),
+        mirror=Mirror("support-shadow", 5),
     )
-    held = replace(answer, groups=((Share("review"),),), retry=Retry(0, ("ConnectFailure",)))
+    held = replace(answer, groups=((Share("review"),),), retry=Retry(0, ("ConnectFailure",)), mirror=None)
     return Route(
         "support-bot",
         (
             Branch(held, ("External", "Reviewer"), "order-status"),
             Branch(held, ("External",)),
+            Branch(replace(answer, admission=Admission("ledger", 5)), reserves=True),
             Branch(answer),
         ),
     )
@@ -96,6 +102,7 @@ def full() -> Gateway:
             (("backend", "main"), ("deployment", "ml/support-llm"), ("revision", "stable")),
         ),
         Cluster("support-canary", Pods((Endpoint("10.0.0.9", 8000),), "/health"), "support-llm", "Continuous"),
+        Cluster("support-shadow", Pods((Endpoint("10.0.0.10", 8000),), "/health"), "support-next", "Continuous"),
         Cluster("review", Pods((Endpoint("10.0.1.1", 8443),)), "support-bot", ours=True),
         Cluster(
             "openai",
@@ -116,14 +123,20 @@ def full() -> Gateway:
             tls=Tls("/etc/paceline/tls/tls.crt", "/etc/paceline/tls/tls.key"),
             limits=Limits(max_request_bytes=8_388_608, max_connections=5000, max_streams_per_connection=50),
         ),
-        policies=(EXTERNAL, INTERNAL, REVIEWER),
+        policies=(EXTERNAL, INTERNAL, REVIEWER, BOUND),
         keys=(
             key(EXTERNAL, "acme", "ns/acme-key/token"),
             key(EXTERNAL, "acme", "ns/acme-key/next"),
             key(INTERNAL, "staff", "ns/staff-key/token"),
             key(REVIEWER, "reviewer", "ns/reviewer-key/token"),
+            key(BOUND, "bound", "ns/bound-key/token"),
         ),
-        routes=(_support(), Route("embed", (Branch(embed),)), Route("nobody/s", (Branch(embed, ("Reviewer",)),))),
+        routes=(
+            _support(),
+            Route("embed", (Branch(embed),)),
+            Route("nobody/s", (Branch(embed, ("Reviewer",)),)),
+            Route("closed", (Branch(Refusal("route_not_governed", "This model has no level of automation.")),)),
+        ),
         clusters=clusters,
         services=(Service("ledger", "ledger.paceline.svc", 8443, "/etc/paceline/ca.crt"),),
         denied=(

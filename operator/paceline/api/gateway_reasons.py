@@ -128,8 +128,9 @@ BACKEND_MISSING = _unresolved(
 )
 NOT_PERMITTED = _unresolved(
     "NotPermitted",
-    "A route names a ModelDeployment of another namespace that does not consent to it.",
-    "Let its owner name this Gateway's namespace in the ModelDeployment's spec.sharedWith.",
+    "A route names a ModelDeployment of another namespace that is not there or does not consent to it, or whose engine "
+    "asks for a key, which pods of this namespace cannot have.",
+    "Let its owner name this Gateway's namespace in spec.sharedWith of the ModelDeployment, whose exposure is Cluster.",
 )
 HOST_NOT_ALLOWED = _unresolved(
     "HostNotAllowed",
@@ -146,6 +147,12 @@ REFERENCE_INVALID = _unresolved(
     "ReferenceInvalid",
     "What a route's promptRef or responseSchemaRef names cannot be used: the text is too long, or no JSON Schema.",
     "Correct the ConfigMap; a prompt's new text gets a new version.",
+)
+NOT_CHECKED = _unresolved(
+    "NotChecked",
+    "A route has a responseSchemaRef, and nothing is installed that checks answers: its requests are answered 503, and "
+    "not with what nobody has checked.",
+    "Remove responseSchemaRef, or let the administrator install the adapter that checks answers.",
 )
 NOT_GOVERNED = _unresolved(
     "NotGoverned",

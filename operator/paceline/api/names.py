@@ -17,6 +17,11 @@ CHILD_SELECTOR = f"app.kubernetes.io/managed-by=paceline,{LABEL_OWNER}"
 #: Ends the name of the Secret with the key that an engine asks for.
 ENGINE_KEY = "engine-key"
 
+#: Ends the name of the Secret with the key that is generated for a Consumer.
+CONSUMER_KEY = "key"
+#: Where in that Secret the key is.
+CONSUMER_TOKEN = "token"  # noqa: S105 - a name
+
 #: All children that run and expose the engine share a name.
 ENGINE_ROLE = "engine"
 #: What looks up the model's sources before there is an engine.
@@ -45,6 +50,11 @@ def gateway_service(owner: str) -> str:
 def gateway_labels(owner: str) -> dict[str, str]:
     """Labels that select a Gateway's pods, and no others."""
     return {"app.kubernetes.io/component": GATEWAY_ROLE, LABEL_GATEWAY: owner}
+
+
+def consumer_secret(owner: str) -> str:
+    """Name of the Secret with the key that is generated for a Consumer."""
+    return f"{owner}-{CONSUMER_KEY}"
 
 
 def selector_labels(owner: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from paceline.api.backend_spec import Namespace
 from paceline.api.base import LABEL_PATTERN, Model, cel, only, rules
 from paceline.api.engine_spec import Engine
 from paceline.api.model_spec import Adapter, ModelSource
@@ -126,6 +127,12 @@ class Rollout(Model):
         description="progressDeadlineSeconds is how long a rollout may go without progress before the condition "
         "Progressing says ProgressDeadlineExceeded. It must be larger than lifecycle.startupSeconds. Default: 3600.",
     )
+
+
+class Sharing(Model):
+    """Consent that Gateways of another namespace send requests here."""
+
+    gateway_namespace: Namespace = Field(description="gatewayNamespace is the namespace of the Gateways.")
 
 
 class Parallelism(Model):
@@ -282,6 +289,13 @@ class Spec(Model):
         "brings the key that is kept in the Secret <name>-engine-key) or Auto (Cluster). A change between GatewayOnly "
         "and the others is a new revision. Clients must accept values that they do not know. Default: Auto.",
     )
+    shared_with: tuple[Sharing, ...] = Field(
+        (),
+        max_length=64,
+        description="sharedWith names the other namespaces whose Gateways may send requests here. A Gateway must name "
+        "this ModelDeployment too: both sides consent. Default: only Gateways of the same namespace may.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
     lifecycle: Lifecycle = Field(
         Lifecycle(),
         description="lifecycle holds the times that starting and stopping may take.",
@@ -302,6 +316,10 @@ class Spec(Model):
     def locked(self) -> bool:
         """Whether the engine answers only who brings its key."""
         return self.exposure == "GatewayOnly"
+
+    def consents_to(self, namespace: str) -> bool:
+        """Whether Gateways of another namespace may send requests here."""
+        return any(each.gateway_namespace == namespace for each in self.shared_with)
 
     @property
     def engine_or_default(self) -> Engine:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from paceline.gateway.ir import Cluster, External, Gateway, Key, Policy, Problem, Route, Service, Target
+from paceline.gateway.ir import Cluster, External, Gateway, Key, Policy, Problem, Refusal, Route, Service, Target
 
 #: A prompt is copied into each of its requests.
 MAX_PROMPT_BYTES = 65_536
@@ -26,6 +26,7 @@ _HOSTNAME = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*")
 #: A dot, and a last part that begins with a letter: no address in any spelling.
 _HOST = re.compile(rf"({_LABEL}\.)+[a-z]([a-z0-9-]*[a-z0-9])?")
 _PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
+_CODE = re.compile(r"[a-z_]{1,64}")
 _TOKEN = re.compile(r"[!-~]+")
 
 Item = TypeVar("Item")
@@ -75,6 +76,11 @@ def _each(
     return found + [Problem(kind, name(item), message) for item in every for message in rules(item)]
 
 
+def is_path(text: str) -> bool:
+    """Whether a path has no part that a proxy could read otherwise than a server."""
+    return bool(_PATH.fullmatch(text))
+
+
 def _gateway(gateway: Gateway) -> Iterator[str]:
     listener = gateway.listener
     for hostname in listener.hostnames:
@@ -116,7 +122,15 @@ def _route(route: Route, clusters: set[str], services: set[str]) -> Iterator[str
     if not route.branches:
         yield "Nobody answers."
     for branch in route.branches:
-        yield from _target(branch.target, clusters, services)
+        if isinstance(branch.target, Refusal):
+            yield from _refusal(branch.target)
+        else:
+            yield from _target(branch.target, clusters, services)
+
+
+def _refusal(refusal: Refusal) -> Iterator[str]:
+    if refusal.status not in {403, 404, 503} or not _CODE.fullmatch(refusal.code):
+        yield "A refusal has status 403, 404 or 503, and a code of lower-case letters and '_'."
 
 
 def _target(target: Target, clusters: set[str], services: set[str]) -> Iterator[str]:
@@ -131,6 +145,10 @@ def _target(target: Target, clusters: set[str], services: set[str]) -> Iterator[
         yield "The time to the first byte must be at least 1 s and at most the time of the whole answer."
     if target.prompt and len(target.prompt.text.encode("utf-8", "surrogatepass")) > MAX_PROMPT_BYTES:
         yield f"A prompt may have at most {MAX_PROMPT_BYTES} bytes."
+    if target.mirror and target.mirror.cluster not in clusters:
+        yield f"There is no usable cluster {target.mirror.cluster!r} for copies."
+    if target.mirror and not 1 <= target.mirror.percent <= 100:
+        yield "Copies are sent of 1 to 100 % of the requests."
     if target.admission and target.admission.service not in services:
         yield f"There is no usable service {target.admission.service!r}."
 
@@ -142,9 +160,9 @@ def _cluster(cluster: Cluster) -> Iterator[str]:
     if isinstance(cluster.servers, External):
         if not _HOST.fullmatch(cluster.servers.host):
             yield f"{cluster.servers.host!r} must be the name of a host, with a dot and in lower case, and no address."
-        if not _PATH.fullmatch(cluster.servers.path):
+        if not is_path(cluster.servers.path):
             yield f"{cluster.servers.path!r} is no path."
-    elif cluster.servers.health_path and not _PATH.fullmatch(cluster.servers.health_path):
+    elif cluster.servers.health_path and not is_path(cluster.servers.health_path):
         yield f"{cluster.servers.health_path!r} is no path."
 
 

@@ -68,6 +68,8 @@ class Policy:
         trusts_class: The class is what the consumer's own header says.
         requests_per_minute: Of each consumer; 0: no limit.
         tokens_per_minute: Estimated before the engine has said its own figure; 0: no limit.
+        reserves: Its consumers have something that must never be exceeded (a Hard budget, a number of requests at a
+            time), so somebody is asked before each request.
     """
 
     audience: Audience
@@ -77,6 +79,7 @@ class Policy:
     trusts_class: bool = False
     requests_per_minute: int = 0
     tokens_per_minute: int = 0
+    reserves: bool = False
 
     @property
     def name(self) -> str:
@@ -225,6 +228,21 @@ class Admission:
 
 
 @dataclass(frozen=True, slots=True)
+class Mirror:
+    """Copies of requests, whose answers nobody gets.
+
+    The log has their attempts too, under the request's id and the name of this cluster, but not what they used.
+
+    Attributes:
+        cluster: Who gets them, and no requests.
+        percent: Share of requests of which one is sent.
+    """
+
+    cluster: str
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """How requests are answered.
 
@@ -244,6 +262,20 @@ class Target:
     prompt: Prompt | None = None
     objective: Objective = Objective()
     admission: Admission | None = None
+    mirror: Mirror | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What the proxy says by itself to requests that nobody may or can answer.
+
+    Attributes:
+        code: Of the error, in the form of the OpenAI API.
+    """
+
+    code: str
+    message: str
+    status: int = 503
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,11 +284,21 @@ class Branch:
 
     Attributes:
         request_class: "": every class.
+        reserves: For policies that reserve, and no others; False: for all of them.
     """
 
-    target: Target
+    target: Target | Refusal
     audiences: tuple[Audience, ...] = AUDIENCES
     request_class: str = ""
+    reserves: bool = False
+
+    def fits(self, policy: Policy, request_class: str) -> bool:
+        """Whether it is for a policy's requests of a class."""
+        return (
+            policy.audience in self.audiences
+            and self.request_class in {"", request_class}
+            and (policy.reserves or not self.reserves)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,10 +308,9 @@ class Route:
     model: str
     branches: tuple[Branch, ...]
 
-    def branch(self, audience: Audience, request_class: str) -> Branch | None:
+    def branch(self, policy: Policy, request_class: str) -> Branch | None:
         """The branch for these requests."""
-        fitting = (b for b in self.branches if audience in b.audiences and b.request_class in {"", request_class})
-        return next(fitting, None)
+        return next((each for each in self.branches if each.fits(policy, request_class)), None)
 
 
 @dataclass(frozen=True, slots=True)

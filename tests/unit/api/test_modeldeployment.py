@@ -38,6 +38,12 @@ def test_the_served_name_is_the_users_where_there_is_one():
     assert model({"model": {"servedName": "bot"}}).served_name == "bot"
 
 
+def test_gateways_of_other_namespaces_need_consent():
+    shared = model({"sharedWith": [{"gatewayNamespace": "platform"}]}).spec
+    assert [shared.consents_to(each) for each in ("platform", "plat", "models")] == [True, False, False]
+    assert not model().spec.consents_to("platform")
+
+
 def test_fields_of_other_releases_are_ignored():
     assert model({"slo": {"ttftMilliseconds": 500}}) == model()
 

@@ -47,3 +47,7 @@ def test_a_digest_does_not_depend_on_the_order_of_keys():
 def test_the_short_digest_is_the_begin_of_the_long_one():
     assert digest("x").removeprefix("sha256:").startswith(short("x"))
     assert len(short("x")) == 8
+
+
+def test_the_generated_key_of_a_consumer_is_found_by_its_name():
+    assert names.consumer_secret("site") == "site-key"

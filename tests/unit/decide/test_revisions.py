@@ -221,3 +221,8 @@ class TestPlaces:
 def test_differences_are_said_leaf_by_leaf(before, after, said):
     found = difference(before, after)
     assert (said in found) if said else found == ""
+
+
+def test_consent_to_a_gateway_is_no_new_revision():
+    shared = models.model({"sharedWith": [{"gatewayNamespace": "platform"}]})
+    assert intent_of(shared.spec) == intent_of(PLAIN.spec)

@@ -17,10 +17,12 @@ from paceline.gateway.ir import (
     Gateway,
     Key,
     Listener,
+    Mirror,
     Pods,
     Policy,
     Problem,
     Prompt,
+    Refusal,
     Route,
     Service,
     Share,
@@ -68,6 +70,11 @@ WRONG = {
     "times": (with_target(first_byte_seconds=9, timeout_seconds=8), ("Route", "m")),
     "prompt": (with_target(prompt=Prompt("p@1", "é" * MAX_PROMPT_BYTES)), ("Route", "m")),
     "admission": (with_target(admission=Admission("nobody", 1)), ("Route", "m")),
+    "no cluster for copies": (with_target(mirror=Mirror("nobody", 5)), ("Route", "m")),
+    "copies of none": (with_target(mirror=Mirror("review", 0)), ("Route", "m")),
+    "copies of more than all": (with_target(mirror=Mirror("review", 101)), ("Route", "m")),
+    "refusal": (replace(full(), routes=(Route("m", (Branch(Refusal("no code", "No.")),)),)), ("Route", "m")),
+    "refusal's status": (replace(full(), routes=(Route("m", (Branch(Refusal("no", "No.", 200)),)),)), ("Route", "m")),
     "service": (replace(with_target(), services=(Service("ledger", "10.0.0.1", 1),)), ("Service", "ledger")),
 }
 
@@ -107,7 +114,7 @@ def test_a_route_cannot_be_answered_by_a_cluster_with_problems() -> None:
     gateway = replace(full(), clusters=(replace(full().clusters[-1], model=""), *full().clusters[:-1]))
     assert found(gateway) == [("Cluster", "embed"), ("Route", "embed"), ("Route", "nobody/s")]
     left = sound(gateway, check(gateway, SECRETS))
-    assert [route.model for route in left.routes] == ["support-bot"]
+    assert [route.model for route in left.routes] == ["support-bot", "closed"]
     assert found(left) == []
 
 
@@ -117,7 +124,7 @@ def test_a_key_that_cannot_be_one_lets_nobody_in(value: str | None) -> None:
     secrets |= {} if value is None else {"ns/staff-key/token": value}
     assert found(full(), secrets) == [("Key", "ns/staff-key/token")]
     left = sound(full(), check(full(), secrets))
-    assert [key.consumer for key in left.keys] == ["acme", "acme", "reviewer"]
+    assert [key.consumer for key in left.keys] == ["acme", "acme", "reviewer", "bound"]
 
 
 def test_two_consumers_with_one_key_are_both_kept_out() -> None:

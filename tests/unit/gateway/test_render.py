@@ -12,7 +12,7 @@ import pytest
 from paceline.gateway import envoy, lua
 from paceline.gateway.envoy import documents
 from paceline.gateway.envoy.endpoints import MOST_FILES
-from paceline.gateway.ir import Branch, Cluster, Endpoint, Gateway, Pods, Policy, Prompt, Route
+from paceline.gateway.ir import Admission, Branch, Cluster, Endpoint, Gateway, Pods, Policy, Prompt, Route
 from tests.support import neutral
 from tests.support.neutral import EXTERNAL, SECRETS, answered_by, full
 
@@ -49,7 +49,7 @@ def test_scripts_are_named_by_their_content_and_hold_no_text_of_a_tenant() -> No
     used = [each for each in everything(rendered(full())) if isinstance(each, str) and each.startswith("/f/lua/")]
     assert {each.removeprefix("/f/") for each in used} == set(scripts)
     assert envoy.scripts() == scripts
-    assert {lua.request().text, lua.upstream().text} == set(scripts.values())
+    assert {lua.request().text, lua.upstream().text, lua.copied().text} == set(scripts.values())
 
 
 def test_the_scripts_and_the_filters_call_the_headers_alike() -> None:
@@ -88,6 +88,22 @@ def test_an_audience_without_a_branch_may_not_use_the_model() -> None:
     assert routes(gateway).count("forbidden") == 1
     nobody = replace(gateway, routes=(Route("m", only.branches[1:]),))
     assert "m/0" not in routes(nobody)
+
+
+def test_who_reserves_has_a_branch_of_its_own_only_where_there_is_one() -> None:
+    plain, bound = Policy("Internal", "aaaaaa", ("*",)), Policy("Internal", "bbbbbb", ("*",), reserves=True)
+    asked, free = Branch(answered_by("first"), reserves=True), Branch(answered_by("second"))
+    route = Route("m", (asked, free))
+    assert (route.branch(plain, ""), route.branch(bound, "")) == (free, asked)
+    assert Route("m", (free,)).branch(bound, "") == free
+    assert Route("m", (asked,)).branch(plain, "") is None
+
+
+def test_a_request_that_waits_for_admission_is_not_idle() -> None:
+    waits = answered_by("embed", timeout_seconds=60, first_byte_seconds=9, admission=Admission("ledger", 125))
+    found = everything(rendered(replace(full(), routes=(Route("m", (Branch(waits),)),)))["rds.json"])
+    (route,) = [each for each in found if isinstance(each, dict) and "idle_timeout" in each]
+    assert (route["timeout"], route["idle_timeout"]) == ("60s", "125s")
 
 
 def test_an_endpoint_that_comes_changes_one_file() -> None:

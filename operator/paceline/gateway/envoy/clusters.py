@@ -7,7 +7,7 @@ import json
 from paceline.gateway.envoy.documents import HASH, PACELINE, Document, address, extension, typed, watched
 from paceline.gateway.envoy.endpoints import by_file, servers
 from paceline.gateway.envoy.logs import LABELS
-from paceline.gateway.envoy.rewriting import alike
+from paceline.gateway.envoy.rewriting import alike, copying
 from paceline.gateway.envoy.upstream import upstream_filters
 from paceline.gateway.ir import Cluster, External, Gateway, Limits, Pods, Service
 
@@ -21,8 +21,11 @@ _HASH_BALANCE = 150
 def clusters(gateway: Gateway, folder: str) -> list[Document]:
     """All clusters but the static ones."""
     limits, source = gateway.listener.limits, folder if by_file(gateway) else ""
-    ready = alike(gateway)
-    filters = {each.name: upstream_filters(each, folder, rewritten=each.name in ready) for each in gateway.clusters}
+    ready, copies = alike(gateway), copying(gateway)
+    filters = {
+        each.name: upstream_filters(each, folder, rewritten=each.name in ready, copied=each.name in copies)
+        for each in gateway.clusters
+    }
     ordered = sorted(gateway.clusters, key=lambda each: each.name)
     return [
         *(_cluster(each, limits, source, filters[each.name]) for each in ordered),

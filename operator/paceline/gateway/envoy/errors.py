@@ -33,6 +33,8 @@ def local_replies() -> Document:
             _mapper(_metadata(), "invalid_request_error", f"%DYNAMIC_METADATA({PACELINE}:error:code)%", _BODY),
             *(_mapper(_status(each), "invalid_request_error", *_WORDS[each]) for each in _WORDS),
             _mapper(_below(500), "invalid_request_error", f"%METADATA(ROUTE:{PACELINE}:code)%", _BODY),
+            # Servers' own words never come here: only what the proxy says by itself.
+            _later(_both(_status(503), _detail("direct_response")), f"%METADATA(ROUTE:{PACELINE}:code)%", _BODY),
             _mapper(_status(504), "server_error", "timeout", "No server answered in time."),
             _later(_status(503), "service_unavailable", "No server can answer this request now."),
         ],
@@ -71,6 +73,10 @@ def _detail(detail: str) -> Document:
         expression=f"response.code_details == '{detail}'",
     )
     return {"extension_filter": condition}
+
+
+def _both(*conditions: Document) -> Document:
+    return {"and_filter": {"filters": list(conditions)}}
 
 
 def _status(code: int) -> Document:

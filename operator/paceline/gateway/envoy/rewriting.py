@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from paceline.gateway.ir import Cluster, Gateway, Pods, Target
+from paceline.gateway.ir import Cluster, Gateway, Pods, Refusal, Target
 
 
 def alike(gateway: Gateway) -> dict[str, Cluster]:
@@ -12,11 +12,17 @@ def alike(gateway: Gateway) -> dict[str, Cluster]:
 
     Those are pods that are asked, by every target that turns to them, together with none that wants it otherwise.
     """
-    found = {each.name: each for each in gateway.clusters if isinstance(each.servers, Pods)}
+    apart = copying(gateway)
+    found = {each.name: each for each in gateway.clusters if isinstance(each.servers, Pods) and each.name not in apart}
     targets = [clusters_of(each) for each in _targets(gateway)]
     while mixed := {name for names in targets if not _agree(names, found) for name in names & set(found)}:
         found = {name: each for name, each in found.items() if name not in mixed}
     return found
+
+
+def copying(gateway: Gateway) -> set[str]:
+    """Clusters that get copies, which have lost what was read of a request."""
+    return {each.mirror.cluster for each in _targets(gateway) if each.mirror}
 
 
 def clusters_of(target: Target) -> set[str]:
@@ -25,7 +31,8 @@ def clusters_of(target: Target) -> set[str]:
 
 
 def _targets(gateway: Gateway) -> Iterator[Target]:
-    return (branch.target for route in gateway.routes for branch in route.branches)
+    targets = (branch.target for route in gateway.routes for branch in route.branches)
+    return (each for each in targets if not isinstance(each, Refusal))
 
 
 def _agree(names: set[str], found: dict[str, Cluster]) -> bool:

@@ -112,7 +112,8 @@ def _policies(route_: Route, policies: list[Policy], known: int, ready: dict[str
         if found:
             outcomes.setdefault(found, []).append(policy.name)
     if [len(names) for names in outcomes.values()] == [known]:
-        return {"on_no_match": _classes(route_, *outcomes, ready)}
+        (outcome,) = outcomes
+        return {"on_no_match": _classes(route_, outcome, ready)}
     matchers = [
         {"predicate": _any_of(names), "on_match": _classes(route_, outcome, ready)}
         for outcome, names in outcomes.items()
@@ -122,9 +123,9 @@ def _policies(route_: Route, policies: list[Policy], known: int, ready: dict[str
 
 def _outcome(route_: Route, policy: Policy) -> _Outcome:
     """What happens to this policy's requests, by class; empty when nothing does."""
-    other = route_.branch(policy.audience, policy.request_class)
+    other = route_.branch(policy, policy.request_class)
     classes = sorted({each.request_class for each in route_.branches}) if policy.trusts_class else []
-    known = [(name, route_.branch(policy.audience, name)) for name in classes]
+    known = [(name, route_.branch(policy, name)) for name in classes]
     special = [each for each in known if each[1] != other]
     return (*special, ("", other)) if special or other else ()
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from paceline.gateway.envoy.documents import ADMISSION, PACELINE, REQUEST, Document, extension, seconds, typed
 from paceline.gateway.envoy.logs import RECORD
 from paceline.gateway.envoy.rewriting import clusters_of
-from paceline.gateway.ir import Admission, Branch, Cluster, Failure, Retry, Share, Target
+from paceline.gateway.ir import Admission, Branch, Cluster, Failure, Mirror, Refusal, Retry, Share, Target
 
 _PER_ROUTE = "extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute"
 _RETRY_ON: dict[Failure, str] = {
@@ -27,6 +27,8 @@ def route(name: str, branch: Branch, alike: Mapping[str, Cluster]) -> Document:
         alike: Clusters whose requests the script makes ready that reads them.
     """
     target = branch.target
+    if isinstance(target, Refusal):
+        return refusal(name, target.status, target.code, target.message)
     found: Document = {
         "name": name,
         "match": {"prefix": "/"},
@@ -35,13 +37,23 @@ def route(name: str, branch: Branch, alike: Mapping[str, Cluster]) -> Document:
             **_clusters(target.groups),
             "timeout": seconds(target.timeout_seconds),
             # The default of 5 minutes would end requests that wait, and answers with long pauses.
-            "idle_timeout": seconds(target.timeout_seconds),
+            "idle_timeout": seconds(max(target.timeout_seconds, target.admission.seconds if target.admission else 0)),
             "retry_policy": _retry(target.retry, target.first_byte_seconds),
         },
     }
+    if target.mirror:
+        found["route"]["request_mirror_policies"] = [_mirror(target.mirror)]
     if target.admission:
         found["typed_per_filter_config"] = {ADMISSION: _admission(target.admission)}
     return found
+
+
+def _mirror(mirror: Mirror) -> Document:
+    return {
+        "cluster": mirror.cluster,
+        "runtime_fraction": {"default_value": {"numerator": mirror.percent, "denominator": "HUNDRED"}},
+        "disable_shadow_host_suffix_append": True,
+    }
 
 
 def refusal(name: str, status: int, code: str, message: str) -> Document:

@@ -23,19 +23,18 @@ from paceline.gateway.ir import Cluster, External
 _REMOVED = (CLIENT, POLICY, MODEL, HASH, TOKENS, REQUEST_CLASS, "x-forwarded-proto", "x-envoy-external-address")
 #: How long a credential that was exchanged is still sent.
 _ROTATION_SECONDS = 10
-#: All clusters share one Lua state (200 KB each otherwise).
-_STATE = "upstream"
 
 
-def upstream_filters(cluster: Cluster, folder: str, *, rewritten: bool) -> list[Document]:
+def upstream_filters(cluster: Cluster, folder: str, *, rewritten: bool, copied: bool = False) -> list[Document]:
     """Strip, rewrite, put the credential in, send.
 
     Args:
         cluster: Where the attempt goes.
         folder: Of the proxy's files.
         rewritten: The request is as its servers want it already.
+        copied: It gets copies of requests.
     """
-    rewrite = [] if rewritten else [_rewrite(cluster, folder)]
+    rewrite = [] if rewritten else [_rewrite(cluster, folder, lua.copied() if copied else lua.upstream())]
     credential = [_credential(cluster, folder)] if cluster.credential_file else []
     return [_strip(cluster), *rewrite, *credential, _codec()]
 
@@ -49,7 +48,7 @@ def _strip(cluster: Cluster) -> Document:
     )
 
 
-def _rewrite(cluster: Cluster, folder: str) -> Document:
+def _rewrite(cluster: Cluster, folder: str, script: lua.Script) -> Document:
     # The script puts the model into the body as it is, so it is JSON already.
     context = {"model": json.dumps(cluster.model), "usage": cluster.usage, "path": "/v1"}
     if isinstance(cluster.servers, External):
@@ -57,9 +56,10 @@ def _rewrite(cluster: Cluster, folder: str) -> Document:
     return extension(
         "paceline.upstream",
         "extensions.filters.http.lua.v3.Lua",
-        default_source_code={"filename": f"{folder}/lua/{lua.upstream().name}"},
+        default_source_code={"filename": f"{folder}/lua/{script.name}"},
         filter_context=context,
-        shared_vm_id=_STATE,
+        # All clusters share one Lua state (200 KB each otherwise).
+        shared_vm_id=script.name,
     )
 
 

@@ -31,3 +31,8 @@ def request() -> Script:
 def upstream() -> Script:
     """What runs for each attempt."""
     return _script("upstream", "edits.lua", "upstream.lua")
+
+
+def copied() -> Script:
+    """What runs for each copy of a request."""
+    return _script("copied", "scan.lua", "edits.lua", "copy.lua")
