@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from paceline.api.names import LABEL_OWNER
+from paceline.api.names import LABEL_GATEWAY, LABEL_OWNER
 from paceline.kube.resources import (
+    CONFIGMAPS,
+    CONSUMERS,
     CONTROLLERREVISIONS,
     DEPLOYMENTS,
     ENDPOINTSLICES,
+    GATEWAYS,
     JOBS,
     MODELDEPLOYMENTS,
     NETWORKPOLICIES,
@@ -88,5 +91,25 @@ MODELS = Family(
     read=_WATCHED | {CONTROLLERREVISIONS},
     manager="paceline-modeldeployment",
 )  # fmt: skip
+
+DOORS = Family(
+    GATEWAYS,
+    LABEL_GATEWAY,
+    applied=(SERVICEACCOUNTS, CONFIGMAPS, SERVICES, PODDISRUPTIONBUDGETS, DEPLOYMENTS),
+    observed=(PODS,),
+    watched=frozenset({DEPLOYMENTS, PODS}),
+    read=frozenset({DEPLOYMENTS, PODS}),
+    manager="paceline-gateway",
+)
+#: The Secret with a generated key is made once and never looked at in lists: nobody is to list Secrets.
+CALLERS = Family(
+    CONSUMERS,
+    "",
+    applied=(),
+    observed=(),
+    watched=frozenset(),
+    read=frozenset(),
+    manager="paceline-consumer",
+)
 
 FAMILIES = (MODELS,)
