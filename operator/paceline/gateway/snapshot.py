@@ -1,0 +1,96 @@
+"""What the agent of a gateway's pod gets: everything that its proxy does, at one moment."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
+
+from paceline.gateway.envoy import documents_of, scripts
+from paceline.gateway.ir import Gateway, Tls
+
+#: Files that change when pods come and go: they are no part of the digest, and an agent takes them from anybody.
+ADDRESSES = ("eds/", "peers.json")
+
+_Name = Annotated[str, Field(max_length=512)]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Everything but addresses. Keys of consumers are in its files, so it is never printed.
+
+    Attributes:
+        gateway: namespace/name.
+        files: Their text by their place, each after those that it refers to.
+        models: Those that the callers of a policy may ask, by its name, in order.
+        teams: Of consumers that have one, by their client ids.
+        credentials: Files of mounted Secrets that the proxy reads.
+    """
+
+    gateway: _Name
+    files: Mapping[str, str] = field(repr=False)
+    models: Mapping[str, tuple[str, ...]]
+    teams: Mapping[str, str]
+    credentials: tuple[str, ...]
+
+    __pydantic_config__ = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True)
+
+    @property
+    def digest(self) -> str:
+        """Of its whole content."""
+        return hashlib.sha256(write(self)).hexdigest()
+
+
+_PROGRAMS = TypeAdapter(Program)
+
+
+def program(
+    gateway: Gateway, secrets: Mapping[str, str], teams: Mapping[str, str], folder: str
+) -> tuple[Program, dict[str, str]]:
+    """The program of a gateway that has no problems, and the files with addresses.
+
+    Args:
+        gateway: Neutral routes in which `check` finds no problem.
+        secrets: Keys of consumers by their reference.
+        teams: Of consumers that have one, by their client ids.
+        folder: Where the proxy finds the files.
+    """
+    files = {place: json.dumps(document) for place, document in documents_of(gateway, secrets, folder).items()}
+    served = [each.model for each in gateway.routes]
+    made = Program(
+        gateway=f"{gateway.namespace}/{gateway.name}",
+        files=scripts() | {place: text for place, text in files.items() if not place.startswith(ADDRESSES)},
+        models={each.name: tuple(sorted(each.allowed(served))) for each in gateway.policies},
+        teams=teams,
+        credentials=_credentials(gateway),
+    )
+    return made, {place: text for place, text in files.items() if place.startswith(ADDRESSES)}
+
+
+def write(made: Program) -> bytes:
+    """As bytes; equal programs give equal ones."""
+    return _PROGRAMS.dump_json(made, by_alias=True)
+
+
+def parse(text: bytes) -> Program:
+    """Read what `write` wrote.
+
+    Raises:
+        ValueError: it is none; the message names the field, and never its content.
+    """
+    try:
+        return _PROGRAMS.validate_json(text)
+    except ValidationError as wrong:
+        where = {".".join(map(str, item["loc"][:2])) or "it": item["msg"] for item in wrong.errors(include_input=False)}
+        raise ValueError("; ".join(f"program.{place}: {words}" for place, words in where.items())) from None
+
+
+def _credentials(gateway: Gateway) -> tuple[str, ...]:
+    tls = gateway.listener.tls or Tls("", "")
+    files = {tls.certificate, tls.key, *(each.credential_file for each in gateway.clusters)}
+    return tuple(sorted(files - {""}))
