@@ -1,0 +1,110 @@
+"""What each gateway's agents are to have, and what they said last."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from paceline.decide.gateway_health import Report
+from paceline.gateway.snapshot import Program, write
+from paceline.gateway.stamp import Stamp
+from paceline.kube.resources import Key
+
+
+@dataclass(slots=True)
+class Posting:
+    """What one gateway's agents are to have.
+
+    Attributes:
+        program: As it is sent; keys of consumers are in it.
+        version: Of the addresses.
+        reports: By pod.
+    """
+
+    stamp: Stamp | None = None
+    program: bytes = field(default=b"", repr=False)
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    version: int = 0
+    reports: dict[str, Report] = field(default_factory=dict)
+    epoch: str = field(default_factory=lambda: secrets.token_hex(4))
+
+    @property
+    def shown_version(self) -> str:
+        """The version with a mark of this process, because another one counts anew; "" before the first addresses."""
+        return f"{self.epoch}-{self.version}" if self.version else ""
+
+
+class Board:
+    """All postings of this process. Used from one event loop only.
+
+    Args:
+        reported: Called with a gateway's key when one of its agents said something new.
+    """
+
+    def __init__(self, reported: Callable[[Key], None]) -> None:
+        self._reported = reported
+        self._postings: dict[Key, Posting] = {}
+        self._changed: dict[Key, asyncio.Event] = {}
+
+    def post(self, key: Key, stamp: Stamp, program: Program, addresses: Mapping[str, str]) -> None:
+        """Put up what holds now."""
+        posting = self._postings.setdefault(key, Posting())
+        if posting.stamp != stamp:
+            posting.stamp, posting.program = stamp, write(program)
+            self._tell(key)
+        self.move(key, addresses)
+
+    def move(self, key: Key, addresses: Mapping[str, str]) -> None:
+        """Put up where pods are now."""
+        posting = self._postings.setdefault(key, Posting())
+        if posting.addresses != addresses:
+            posting.addresses = dict(addresses)
+            posting.version += 1
+            self._tell(key)
+
+    def remove(self, key: Key) -> None:
+        """A gateway is gone."""
+        self._postings.pop(key, None)
+        self._tell(key)
+        self._changed.pop(key, None)
+
+    def of(self, key: Key) -> Posting | None:
+        """What is up for a gateway."""
+        return self._postings.get(key)
+
+    def take(self, key: Key, pod: str, report: Report) -> None:
+        """Remember what an agent says."""
+        posting = self._postings.get(key)
+        if posting is not None and posting.reports.get(pod) != report:
+            posting.reports[pod] = report
+            self._reported(key)
+
+    def keep(self, key: Key, pods: frozenset[str]) -> None:
+        """Forget what was said of pods that are gone."""
+        posting = self._postings.get(key)
+        if posting is not None:
+            posting.reports = {pod: report for pod, report in posting.reports.items() if pod in pods}
+
+    async def change(self, key: Key, seconds: float, fresh: Callable[[Posting], bool]) -> Posting | None:
+        """Wait until something is fresh.
+
+        Returns:
+            What is up then; None where nothing was fresh within that time.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    posting = self._postings.get(key)
+                    if posting is not None and fresh(posting):
+                        return posting
+                    await self._changed.setdefault(key, asyncio.Event()).wait()
+        except TimeoutError:
+            return None
+
+    def _tell(self, key: Key) -> None:
+        """Wake everybody who waits; who waits again waits for another change."""
+        event = self._changed.pop(key, None)
+        if event is not None:
+            event.set()

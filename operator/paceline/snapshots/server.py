@@ -1,0 +1,153 @@
+"""Where agents get what their gateways are to do, and say what became of it. Any replica of the operator serves."""
+
+from __future__ import annotations
+
+import json
+import logging
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+from aiohttp import web
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from paceline.api.names import GATEWAY_ROLE, child_name
+from paceline.decide.gateway_health import Report
+from paceline.errors import PacelineError
+from paceline.kube.resources import Key
+from paceline.snapshots.board import Board, Posting
+
+log = logging.getLogger(__name__)
+
+#: Tells whose a token is; "" for nobody's.
+Whose = Callable[[str], Awaitable[str]]
+
+_LONGEST_WAIT_SECONDS = 60.0
+_MOST_REPORT_BYTES = 64 * 1024
+_Words = Annotated[str, Field(max_length=4096)]
+
+
+@dataclass(frozen=True)
+class _Said:
+    """The body of a report."""
+
+    pod: Annotated[str, Field(min_length=1, max_length=253)]
+    generation: Annotated[int, Field(ge=0, le=2**53)]
+    rejected: _Words = ""
+    credentials: tuple[_Words, ...] = ()
+
+
+_SAID = TypeAdapter(_Said)
+
+
+class Snapshots:
+    """The server.
+
+    Args:
+        board: What is up.
+        whose: Whose a token is.
+    """
+
+    def __init__(self, board: Board, whose: Whose) -> None:
+        self._board = board
+        self._whose = whose
+
+    def app(self) -> web.Application:
+        """Its routes."""
+        made = web.Application(client_max_size=_MOST_REPORT_BYTES)
+        made.router.add_get("/v1/programs/{namespace}/{name}", self._program)
+        made.router.add_get("/v1/addresses/{namespace}/{name}", self._addresses)
+        made.router.add_post("/v1/reports/{namespace}/{name}", self._report)
+        return made
+
+    @asynccontextmanager
+    async def serving(self, host: str, port: int, tls: ssl.SSLContext | None) -> AsyncIterator[int]:
+        """Serve; the port is given, because 0 takes a free one.
+
+        Raises:
+            OSError: the port cannot be opened.
+        """
+        runner = web.AppRunner(self.app(), access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, host, port, ssl_context=tls)
+            await site.start()
+            yield runner.addresses[0][1]
+        finally:
+            await runner.cleanup()
+
+    async def _program(self, request: web.Request) -> web.Response:
+        key = await self._admitted(request)
+        generation, digest = _number(request, "generation"), request.query.get("digest", "")
+
+        def fresh(posting: Posting) -> bool:
+            stamp = posting.stamp
+            return stamp is not None and (stamp.generation, stamp.digest) != (generation, digest)
+
+        posting = await self._board.change(key, _wait(request), fresh)
+        if posting is None or posting.stamp is None:
+            return web.Response(status=204)
+        head = b'{"generation":%d,"program":' % posting.stamp.generation
+        return web.Response(body=head + posting.program + b"}", content_type="application/json")
+
+    async def _addresses(self, request: web.Request) -> web.Response:
+        key = await self._admitted(request)
+        version = request.query.get("version", "")
+        posting = await self._board.change(key, _wait(request), lambda one: one.shown_version != version)
+        if posting is None:
+            return web.Response(status=204)
+        text = json.dumps({"version": posting.shown_version, "files": posting.addresses})
+        return web.Response(text=text, content_type="application/json")
+
+    async def _report(self, request: web.Request) -> web.Response:
+        key = await self._admitted(request)
+        try:
+            said = _SAID.validate_json(await request.read())
+        except ValidationError as wrong:
+            where = ", ".join(".".join(map(str, item["loc"])) or "body" for item in wrong.errors())
+            raise web.HTTPBadRequest(text=f"wrong: {where}") from None
+        self._board.take(key, said.pod, Report(said.generation, said.rejected, said.credentials))
+        return web.Response(status=204)
+
+    async def _admitted(self, request: web.Request) -> Key:
+        """The gateway that is asked for, by the ServiceAccount of that very gateway."""
+        key = Key(request.match_info["namespace"], request.match_info["name"])
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme != "Bearer" or not token:
+            raise web.HTTPUnauthorized(text="a bearer token is needed")
+        try:
+            user = await self._whose(token)
+        except PacelineError as error:
+            log.warning("an agent of %s has to wait: %s", key, error)
+            raise web.HTTPServiceUnavailable(headers={"Retry-After": "2"}) from error
+        if not user:
+            raise web.HTTPUnauthorized(text="the token is nobody's")
+        if user != f"system:serviceaccount:{key.namespace}:{child_name(key.namespace, key.name, GATEWAY_ROLE)}":
+            raise web.HTTPForbidden(text="the token is not this gateway's")
+        return key
+
+
+def server_tls(folder: Path) -> ssl.SSLContext:
+    """A certificate and its key, as in a Secret of type kubernetes.io/tls.
+
+    Raises:
+        OSError: they cannot be read.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
+    return context
+
+
+def _number(request: web.Request, name: str) -> int:
+    text = request.query.get(name, "0")
+    if not (text.isdecimal() and text.isascii() and len(text) < 17):
+        raise web.HTTPBadRequest(text=f"{name} must be a number, and not {text[:40]!r}")
+    return int(text)
+
+
+def _wait(request: web.Request) -> float:
+    return min(float(_number(request, "wait")), _LONGEST_WAIT_SECONDS)

@@ -1,0 +1,173 @@
+"""Agents and the server that tells them what to do, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import aiohttp
+import pytest
+
+from paceline.api.names import child_name
+from paceline.decide.gateway_health import Report
+from paceline.errors import Transient
+from paceline.gateway import snapshot
+from paceline.gateway.stamp import Stamp
+from paceline.kube.resources import Key
+from paceline.snapshots.board import Board
+from paceline.snapshots.server import Snapshots
+from tests.support import neutral
+
+KEY = Key("ml", "public")
+OWN = f"system:serviceaccount:ml:{child_name('ml', 'public', 'gateway')}"
+PROGRAM, ADDRESSES = snapshot.program(neutral.full(), neutral.SECRETS, {}, "/etc/paceline/gateway")
+TOKENS = {"own": OWN, "other": "system:serviceaccount:ml:web"}
+
+
+@dataclass
+class World:
+    url: str
+    session: aiohttp.ClientSession
+    board: Board
+    reported: list[Key] = field(default_factory=list)
+
+    async def get(self, path: str, token: str = "own") -> tuple[int, bytes]:  # noqa: S107 - a name
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        async with self.session.get(f"{self.url}{path}", headers=headers) as answer:
+            return answer.status, await answer.read()
+
+    async def report(self, body: bytes) -> tuple[int, str]:
+        headers = {"Authorization": "Bearer own"}
+        async with self.session.post(f"{self.url}/v1/reports/ml/public", data=body, headers=headers) as answer:
+            return answer.status, await answer.text()
+
+
+async def _whose(token: str) -> str:
+    if token == "down":
+        raise Transient("ServerError", "the API server is away")
+    return TOKENS.get(token, "")
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    reported: list[Key] = []
+    board = Board(reported.append)
+    async with Snapshots(board, _whose).serving("127.0.0.1", 0, None) as port, aiohttp.ClientSession() as session:
+        yield World(f"http://127.0.0.1:{port}", session, board, reported)
+
+
+async def test_an_agent_gets_the_program_with_its_number(world: World) -> None:
+    world.board.post(KEY, Stamp(3, PROGRAM.digest), PROGRAM, ADDRESSES)
+    status, body = await world.get("/v1/programs/ml/public")
+    found = json.loads(body)
+    assert (status, found["generation"]) == (200, 3)
+    assert snapshot.parse(json.dumps(found["program"]).encode()) == PROGRAM
+
+
+async def test_an_agent_that_has_it_already_waits_until_it_changes(world: World) -> None:
+    world.board.post(KEY, Stamp(3, PROGRAM.digest), PROGRAM, ADDRESSES)
+    path = f"/v1/programs/ml/public?generation=3&digest={PROGRAM.digest}"
+    assert (await world.get(f"{path}&wait=0"))[0] == 204
+    waiting = asyncio.create_task(world.get(f"{path}&wait=30"))
+    done, _ = await asyncio.wait({waiting}, timeout=0.2)
+    assert not done
+    world.board.post(KEY, Stamp(4, "other"), PROGRAM, ADDRESSES)
+    assert json.loads((await asyncio.wait_for(waiting, 2))[1])["generation"] == 4
+
+
+async def test_the_same_number_with_another_content_is_news(world: World) -> None:
+    world.board.post(KEY, Stamp(3, PROGRAM.digest), PROGRAM, ADDRESSES)
+    assert (await world.get("/v1/programs/ml/public?generation=3&digest=another"))[0] == 200
+
+
+async def test_an_agent_waits_for_a_gateway_of_which_nothing_is_known_yet(world: World) -> None:
+    waiting = asyncio.create_task(world.get("/v1/programs/ml/public?wait=30"))
+    done, _ = await asyncio.wait({waiting}, timeout=0.2)
+    assert not done
+    world.board.post(KEY, Stamp(1, PROGRAM.digest), PROGRAM, ADDRESSES)
+    assert (await asyncio.wait_for(waiting, 2))[0] == 200
+
+
+async def test_pods_that_come_and_go_send_addresses_alone(world: World) -> None:
+    world.board.post(KEY, Stamp(3, PROGRAM.digest), PROGRAM, ADDRESSES)
+    found = json.loads((await world.get("/v1/addresses/ml/public"))[1])
+    assert found["files"] == ADDRESSES
+    program = asyncio.create_task(world.get(f"/v1/programs/ml/public?generation=3&digest={PROGRAM.digest}&wait=1"))
+    waiting = asyncio.create_task(world.get(f"/v1/addresses/ml/public?version={found['version']}&wait=30"))
+    done, _ = await asyncio.wait({waiting}, timeout=0.2)
+    assert not done
+    world.board.move(KEY, {"peers.json": "{}"})
+    assert json.loads((await asyncio.wait_for(waiting, 2))[1])["files"] == {"peers.json": "{}"}
+    assert (await program)[0] == 204
+
+
+async def test_addresses_that_did_not_change_are_no_news(world: World) -> None:
+    world.board.post(KEY, Stamp(3, PROGRAM.digest), PROGRAM, ADDRESSES)
+    version = json.loads((await world.get("/v1/addresses/ml/public"))[1])["version"]
+    world.board.move(KEY, dict(ADDRESSES))
+    assert (await world.get(f"/v1/addresses/ml/public?version={version}&wait=0"))[0] == 204
+
+
+async def test_another_process_counts_addresses_anew(world: World) -> None:
+    world.board.post(KEY, Stamp(3, PROGRAM.digest), PROGRAM, ADDRESSES)
+    version = json.loads((await world.get("/v1/addresses/ml/public"))[1])["version"]
+    world.board.remove(KEY)
+    world.board.post(KEY, Stamp(3, PROGRAM.digest), PROGRAM, ADDRESSES)
+    assert json.loads((await world.get("/v1/addresses/ml/public"))[1])["version"] != version
+
+
+@pytest.mark.parametrize(
+    ("token", "status"),
+    [("", 401), ("stolen", 401), ("other", 403), ("down", 503)],
+    ids=["none", "nobody", "other", "down"],
+)
+@pytest.mark.parametrize("path", ["/v1/programs/ml/public", "/v1/addresses/ml/public"])
+async def test_only_the_gateways_own_agent_gets_anything(world: World, token: str, status: int, path: str) -> None:
+    world.board.post(KEY, Stamp(3, PROGRAM.digest), PROGRAM, ADDRESSES)
+    found, body = await world.get(path, token)
+    assert found == status
+    assert b"pl_" not in body
+
+
+async def test_an_agent_gets_nothing_of_another_gateway(world: World) -> None:
+    world.board.post(Key("ml", "inner"), Stamp(3, PROGRAM.digest), PROGRAM, ADDRESSES)
+    assert (await world.get("/v1/programs/ml/inner"))[0] == 403
+
+
+async def test_what_an_agent_says_is_kept_and_told_once(world: World) -> None:
+    world.board.post(KEY, Stamp(3, PROGRAM.digest), PROGRAM, ADDRESSES)
+    body = json.dumps({"pod": "a", "generation": 2, "rejected": "no such cluster", "credentials": ["/s/x"]}).encode()
+    assert (await world.report(body))[0] == 204
+    assert (await world.report(body))[0] == 204
+    posting = world.board.of(KEY)
+    assert posting is not None
+    assert posting.reports == {"a": Report(2, "no such cluster", ("/s/x",))}
+    assert world.reported == [KEY]
+    world.board.keep(KEY, frozenset({"b"}))
+    assert posting.reports == {}
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b'{"pod": "a", "generation": -1}', b'{"pod": "", "generation": 1}', b"[]"]
+)
+async def test_a_report_that_is_none_is_refused(world: World, body: bytes) -> None:
+    status, words = await world.report(body)
+    assert status == 400
+    assert words.startswith("wrong: ")
+
+
+async def test_a_report_is_bounded(world: World) -> None:
+    assert (await world.report(b"x" * 100_000))[0] == 413
+
+
+async def test_reports_about_a_gateway_that_is_gone_are_forgotten(world: World) -> None:
+    assert (await world.report(b'{"pod": "a", "generation": 1}'))[0] == 204
+    assert world.reported == []
+    world.board.keep(KEY, frozenset())
+
+
+@pytest.mark.parametrize("query", ["generation=x", "wait=-1", f"generation={'9' * 40}"])
+async def test_a_wrong_number_is_said_so(world: World, query: str) -> None:
+    assert (await world.get(f"/v1/programs/ml/public?{query}"))[0] == 400
