@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from paceline.api.ledger_config import LedgerConsumer, LedgerRoute
 from paceline.api.question import Question
 from paceline.decide import queue, reservation
 from paceline.decide.budget import Verdict
+from paceline.decide.denial import Denial
 from paceline.decide.period import SECOND
 from paceline.decide.pricing import PriceBook
 from paceline.decide.reservation import Demand
 
-#: Why a deny list names somebody.
-Denial = Literal["Budget", "Suspended"]
 #: When a ledger whose store is gone, or that does not know a consumer yet, may be asked again.
 RETRY_SECONDS = 5
 
@@ -51,12 +50,13 @@ def spent(verdict: Verdict) -> Refusal:
     return Refusal(429, "invalid_request_error", "insufficient_quota", verdict.message, verdict.retry_seconds)
 
 
-def denied(denial: Denial, retry_seconds: int | None = None) -> Refusal:
+def denied(denial: Denial, now_us: int) -> Refusal:
     """Of who stands on the deny list; in the words that the gateway has for it."""
-    if denial == "Suspended":
+    if denial.until_us is None:
         return Refusal(403, "invalid_request_error", "consumer_suspended", "This key is suspended.")
     words = "The budget of this key is used up."
-    return Refusal(429, "invalid_request_error", "insufficient_quota", words, retry_seconds)
+    seconds = max(1, -(-(denial.until_us - now_us) // SECOND))
+    return Refusal(429, "invalid_request_error", "insufficient_quota", words, seconds)
 
 
 def crowded(limit: int) -> Refusal:

@@ -7,6 +7,7 @@ import pytest
 from paceline.api.ledger_config import LedgerConsumer, LedgerRoute
 from paceline.decide import admission
 from paceline.decide.budget import Verdict
+from paceline.decide.denial import Denial
 from paceline.decide.pricing import Price, PriceBook
 from paceline.decide.queue import Decision
 from paceline.decide.reservation import IMAGE_TOKENS, TEMPLATE_TOKENS
@@ -51,9 +52,14 @@ def test_a_budget_says_when_it_may_be_worth_another_try(verdict, status, code, h
 
 
 def test_who_stands_on_the_deny_list_is_told_what_the_gateway_would_say():
-    assert (admission.denied("Suspended").status, admission.denied("Suspended").code) == (403, "consumer_suspended")
-    found = admission.denied("Budget", 60)
-    assert (found.status, found.code, found.retry_seconds) == (429, "insufficient_quota", 60)
+    suspended = admission.denied(Denial("Suspended"), 0)
+    assert (suspended.status, suspended.code, suspended.headers) == (403, "consumer_suspended", {})
+
+
+@pytest.mark.parametrize(("left", "seconds"), [(60 * SECOND, 60), (59 * SECOND + 1, 60), (0, 1)])
+def test_who_has_used_up_a_budget_may_come_again_with_its_next_period(left, seconds):
+    found = admission.denied(Denial("Budget", 1000 + left), 1000)
+    assert (found.status, found.code, found.retry_seconds) == (429, "insufficient_quota", seconds)
 
 
 @pytest.mark.parametrize(
