@@ -101,10 +101,18 @@ class Queue:
         times = (_first(self._deadlines, self._waiting), _first(self._expiries, self._holds))
         return min((time for time in times if time is not None), default=None)
 
+    def holds(self, request_id: str) -> bool:
+        """Whether a request has a place."""
+        return request_id in self._holds
+
+    def knows(self, request_id: str) -> bool:
+        """Whether a request has a place or waits for one."""
+        return request_id in self._holds or request_id in self._waiting
+
     def arrive(self, ticket: Ticket, now_us: int) -> list[Decision]:
         """A request comes. One that is here already changes nothing."""
         decisions = self.tick(now_us)
-        if ticket.request_id in self._holds or ticket.request_id in self._waiting:
+        if self.knows(ticket.request_id):
             return decisions
         if not self._waiting and self.in_flight < self.capacity:
             return [*decisions, self._admit(ticket, now_us)]

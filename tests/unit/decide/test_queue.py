@@ -49,6 +49,8 @@ def test_a_request_that_is_here_already_changes_nothing():
     queue.arrive(ticket(2), 0)
     assert queue.arrive(ticket(1), 0) == queue.arrive(ticket(2), 0) == []
     assert (queue.in_flight, queue.waiting) == (1, 1)
+    assert [queue.holds(each) for each in "123"] == [True, False, False]
+    assert [queue.knows(each) for each in "123"] == [True, True, False]
 
 
 def test_a_place_that_comes_free_goes_to_who_waits():
