@@ -45,6 +45,11 @@ class Access:
         """Whether the store could not be read at the last try."""
         return self._readers in self._gone
 
+    @property
+    def unwritable(self) -> bool:
+        """Whether the store could not be written at the last try."""
+        return self._writers in self._gone
+
     async def read(self, call: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call something that reads.
 

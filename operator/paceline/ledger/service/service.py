@@ -88,7 +88,7 @@ class Service:
         self._read_to = await self.access.read(news.newest)
         await self.look()
         looks = self.settings.look_seconds
-        self.background(self._again("look for news", looks, self.look))
+        self.background(self._again("look for news", looks, self._look_around))
         self.background(self._again("expire reservations", _EXPIRE_SECONDS, self._expire))
         self.background(self._again("remove what is old", _PRUNE_SECONDS, self._prune))
         self.background(self._again("measure engines", _MEASURE_SECONDS, self._measure_all))
@@ -170,6 +170,12 @@ class Service:
                     self._heard(heard)
                 if not more:
                     return
+
+    async def _look_around(self) -> None:
+        await self.look()
+        if self.access.unwritable:
+            # Who would write is refused at once meanwhile, so nobody else finds out that it is well again.
+            await self._expire()
 
     async def _read_file(self) -> None:
         config = self._file.changed() if self._file else None
