@@ -91,6 +91,23 @@ async def test_a_larger_budget_or_the_end_of_a_suspension_lifts_it_with_the_docu
     assert await listed() == []
 
 
+async def test_another_client_id_of_a_denied_consumer_reaches_who_waits(desk):
+    await desk.configure(a_config(2, consumers=[a_consumer(suspended=True)]))
+    tag = (await desk.deny()).headers["etag"]
+    polling = asyncio.create_task(desk.deny(wait=30, tag=tag))
+    renamed = a_consumer(suspended=True, clients=[CLIENT, "external.89abcdef.shop.acme"])
+    await desk.configure(a_config(3, consumers=[renamed]))
+    assert len((await asyncio.wait_for(polling, 1)).json["denied"]) == 2
+
+
+async def test_a_consumer_that_is_gone_is_on_no_list(desk):
+    await desk.configure(a_config(2, consumers=[a_consumer(suspended=True)]))
+    await desk.configure(a_config(3, consumers=[]))
+    assert (await desk.deny()).json["denied"] == []
+    await desk.configure(a_config(4, consumers=[a_consumer()]))
+    assert (await desk.deny()).json["denied"] == []
+
+
 async def test_each_gateway_is_told_of_its_own_consumers_only(desk):
     both = [a_gateway(), a_gateway(name="other/gateway")]
     here, there = a_consumer(suspended=True), a_consumer("shop/b", suspended=True, gateways=["other/gateway"])

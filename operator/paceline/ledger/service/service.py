@@ -194,6 +194,7 @@ class Service:
     async def _apply(self, book: Book) -> None:
         await self._spending.apply(book)
         self.book = book
+        self.denials.touch()
         self.rooms.apply(book.deployments)
         metrics.config_generation.set(book.generation)
         self.ready = not self.ending
