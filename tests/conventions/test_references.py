@@ -8,6 +8,7 @@ from types import ModuleType
 
 from paceline import metrics
 from paceline.cli.main import COMMANDS
+from paceline.ledger.service import metrics as ledger_metrics
 from tests.support.reasons import EVERY
 from tests.support.tree import ROOT
 
@@ -34,10 +35,10 @@ def test_every_reason_of_a_condition_has_its_place_on_the_page() -> None:
     assert known - listed == set()
 
 
-def test_every_metric_of_the_operator_has_its_place_on_the_page() -> None:
+def test_every_metric_has_its_place_on_the_page() -> None:
     listed = set(re.findall(r"`(paceline_[a-z_]+)", page("metrics.md")))
     exposed = set()
-    for family in metrics.REGISTRY.collect():
+    for family in (*metrics.REGISTRY.collect(), *ledger_metrics.REGISTRY.collect()):
         if family.name.startswith("paceline_"):
             exposed.add(family.name + ("_total" if family.type == "counter" else ""))
     assert exposed

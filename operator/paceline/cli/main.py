@@ -49,6 +49,7 @@ COMMANDS: dict[str, Entry] = {
     "crds": Entry("crds", "Print the CustomResourceDefinitions."),
     "version": Entry("version", "Print the version."),
     "operator": Entry("operator", "Run the operator (the container's process)."),
+    "ledger": Entry("ledger", "Run the ledger: usage, budgets, admission (the container's process)."),
     "fetch": Entry("fetch", "Look up and bring a model's files (the process of a pod)."),
     "engine-sim": Entry("engine_sim", "Run the simulated engine (the container's process)."),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -43,6 +43,28 @@ def standings(store: Store, consumer: str, budgets: Sequence[Budget], now_us: in
     return {budget.name: accounts[kind(budget)].standing for budget in budgets}
 
 
+def every(store: Store, wanted: Mapping[str, Sequence[Budget]], now_us: int) -> dict[str, dict[str, Standing]]:
+    """How the budgets of many consumers stand, by consumer and name; opens no account.
+
+    Args:
+        store: The ledger.
+        wanted: Budgets by consumer.
+        now_us: Microseconds since 1970.
+    """
+    now = (ACCOUNTS.c.start_us <= now_us) & (ACCOUNTS.c.end_us > now_us)
+    with store.reading() as tx:
+        opened = {(row["consumer"], row["period"], row["zone"]): row for row in _rows(tx, now)}
+        return {
+            consumer: {
+                each.name: _account(row).standing
+                if (row := opened.get((consumer, *kind(each))))
+                else _unopened(tx, consumer, each, now_us)
+                for each in budgets
+            }
+            for consumer, budgets in wanted.items()
+        }
+
+
 def current(tx: Connection, consumer: str, budgets: Iterable[Budget], now_us: int) -> dict[Kind, Account]:
     """The accounts of a consumer for the periods that are now; of these budgets at least. Only the one writer may.
 
@@ -63,27 +85,34 @@ def kind(budget: Budget) -> Kind:
 
 def _open(tx: Connection, consumer: str, now_us: int) -> dict[Kind, Account]:
     now = (ACCOUNTS.c.consumer == consumer) & (ACCOUNTS.c.start_us <= now_us) & (ACCOUNTS.c.end_us > now_us)
-    return {
-        (row["period"], row["zone"]): Account(
-            row["id"],
-            Standing(Span(row["start_us"], row["end_us"]), row["spent_micros"], row["reserved_micros"]),
-        )
-        for row in tx.execute(sa.select(ACCOUNTS).where(now)).mappings()
-    }
+    return {(row["period"], row["zone"]): _account(row) for row in _rows(tx, now)}
+
+
+def _rows(tx: Connection, where: sa.ColumnElement[bool]) -> Iterable[sa.RowMapping]:
+    return tx.execute(sa.select(ACCOUNTS).where(where)).mappings()
+
+
+def _account(row: sa.RowMapping) -> Account:
+    span_ = Span(row["start_us"], row["end_us"])
+    return Account(row["id"], Standing(span_, row["spent_micros"], row["reserved_micros"]))
+
+
+def _unopened(tx: Connection, consumer: str, budget: Budget, now_us: int) -> Standing:
+    period = span(budget.period, budget.zone, now_us)
+    return Standing(period, usage.spent(tx, consumer, period.start_us, period.end_us), 0)
 
 
 def _make(tx: Connection, consumer: str, budget: Budget, now_us: int) -> Account:
-    period = span(budget.period, budget.zone, now_us)
-    spent = usage.spent(tx, consumer, period.start_us, period.end_us)
-    name, zone = kind(budget)
+    standing = _unopened(tx, consumer, budget, now_us)
+    period, (name, zone) = standing.span, kind(budget)
     row = {
         "consumer": consumer,
         "period": name,
         "zone": zone,
         "start_us": period.start_us,
         "end_us": period.end_us,
-        "spent_micros": spent,
+        "spent_micros": standing.spent,
         "reserved_micros": 0,
     }
     number = tx.execute(sa.insert(ACCOUNTS).values(row).returning(ACCOUNTS.c.id)).scalar_one()
-    return Account(number, Standing(period, spent, 0))
+    return Account(number, standing)

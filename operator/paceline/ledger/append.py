@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from paceline.api.record import Outcome, Purpose, Record, UsageSource, parse
-from paceline.ledger import history, quarantine, usage
+from paceline.ledger import flights, history, quarantine, usage
 from paceline.ledger.batch import Batch, Line, Receipt, advance
 from paceline.ledger.charging import Books, Charge, Till
 from paceline.ledger.quarantine import Bad
@@ -52,14 +52,13 @@ def append(store: Store, batch: Batch, books: Books, now_us: int, keep: Retentio
         StoreFull: the disk is full; nothing was written.
         StoreUnavailable: the database failed.
     """
-    read = _read(batch.lines, now_us, keep)
+    read = _read(batch.lines, now_us, keep, batch.gateway)
     with store.writing() as tx:
         position = advance(tx, batch, now_us)
         lines = _sort(tx, read)
         overruns = _take(tx, lines.new, books, now_us)
         bad = quarantine.keep(tx, batch, lines.bad, now_us)
-    consumers = frozenset(record.consumer for record in lines.new if record.billed)
-    return Receipt(position, len(lines.new), lines.replayed, bad, consumers, overruns)
+    return Receipt(position, len(lines.new), lines.replayed, bad, tuple(lines.new), overruns)
 
 
 def retry(store: Store, books: Books, now_us: int, keep: Retention | None = None) -> int:
@@ -93,12 +92,15 @@ def _take(tx: Connection, new: Sequence[Record], books: Books, now_us: int) -> t
     if charges:
         tx.execute(sa.insert(RECORDS), [_row(charge, now_us) for charge in charges])
     till.close(tx)
+    flights.land(tx, (record.request_id for record in new if record.billed and record.last))
     usage.tally(tx, charges)
     history.tally(tx, new)
     return tuple(till.overruns)
 
 
-def _read(lines: Iterable[Line], now_us: int, keep: Retention | None) -> list[tuple[Line, Record | Bad]]:
+def _read(
+    lines: Iterable[Line], now_us: int, keep: Retention | None, gateway: str = ""
+) -> list[tuple[Line, Record | Bad]]:
     oldest, newest = (keep or Retention()).oldest_us(now_us), now_us + DAY_US
     read: list[tuple[Line, Record | Bad]] = []
     for line in lines:
@@ -107,8 +109,12 @@ def _read(lines: Iterable[Line], now_us: int, keep: Retention | None) -> list[tu
         except ValueError as wrong:
             read.append((line, Bad(line, str(wrong))))
             continue
-        here = oldest <= record.started_us <= newest
-        read.append((line, record if here else Bad(line, _OUT_OF_TIME)))
+        if gateway and record.gateway != gateway:
+            read.append((line, Bad(line, f"record.gateway: it is {record.gateway}, but {gateway} sent it")))
+        elif oldest <= record.started_us <= newest:
+            read.append((line, record))
+        else:
+            read.append((line, Bad(line, _OUT_OF_TIME)))
     return read
 
 

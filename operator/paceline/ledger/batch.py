@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from paceline.api.record import Record
 from paceline.ledger.errors import Gap
 from paceline.ledger.store import Store, put
 from paceline.ledger.tables import OFFSETS, SHIPPERS
@@ -30,6 +31,7 @@ class Batch:
         lines: Whole ones, in their order.
         complete_us: The shipper has sent the record of every request that ended before this time, by the clock of
             its machine. A batch without lines says so too.
+        gateway: Whose records it may send, namespace/name; "": anybody's.
     """
 
     shipper: str
@@ -38,6 +40,7 @@ class Batch:
     end: int
     lines: tuple[Line, ...]
     complete_us: int
+    gateway: str = ""
 
     def __post_init__(self) -> None:
         edges = [self.start, *(line.position for line in self.lines), self.end]
@@ -54,7 +57,7 @@ class Receipt:
         recorded: Attempts that are new.
         replayed: Lines whose attempt was already recorded, alike.
         bad: Lines that were kept aside, new ones only.
-        consumers: Whose spend changed.
+        records: The new ones.
         overruns: Requests that cost more than was reserved for them: their bound was wrong.
     """
 
@@ -62,8 +65,13 @@ class Receipt:
     recorded: int
     replayed: int
     bad: int
-    consumers: frozenset[str]
+    records: tuple[Record, ...]
     overruns: tuple[str, ...]
+
+    @property
+    def consumers(self) -> frozenset[str]:
+        """Whose spend changed."""
+        return frozenset(record.consumer for record in self.records if record.billed)
 
 
 def position(store: Store, shipper: str, log: str) -> int:

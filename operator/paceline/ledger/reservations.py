@@ -1,4 +1,7 @@
-"""Hard budgets: the most that a request can cost is reserved before it is forwarded, and settled by its records."""
+"""Hard budgets: the most that a request can cost is reserved before it is forwarded, and settled by its records.
+
+With it stands how many requests a Consumer may have under way, which is asked and noted in the same transaction.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,19 @@ from sqlalchemy.engine import Connection
 
 from paceline.decide import budget as budgets
 from paceline.decide.budget import Budget, Verdict
+from paceline.ledger import flights
 from paceline.ledger.accounts import Account, Kind, current, kind
 from paceline.ledger.quarters import MINUTE_US
 from paceline.ledger.store import Store, put
-from paceline.ledger.tables import ACCOUNTS, RESERVATIONS, SHIPPERS
+from paceline.ledger.tables import ACCOUNTS, FLIGHTS, RESERVATIONS, SHIPPERS
 
 _SECOND_US = 1_000_000
+_CROWDED = Verdict(
+    allowed=False,
+    reason="ConcurrencyLimit",
+    message="As many requests of the consumer are under way as may be.",
+    retry_seconds=1,
+)
 #: For clocks of gateways that differ from ours, and for the record's way to us.
 SLACK_US = MINUTE_US
 #: A shipper of which nothing is heard holds its reservations this long; a gateway pod that is gone is retired earlier.
@@ -33,6 +43,7 @@ class Ask:
         budgets: All of the consumer's.
         worst_micros: The most that it can cost (decide.reservation.worst_cost); None where that is not known.
         longest_seconds: How long it can take at most, all attempts and waiting included.
+        most_flights: Requests that the consumer may have under way, this one included; None: as many as it likes.
     """
 
     request_id: str
@@ -41,10 +52,11 @@ class Ask:
     budgets: tuple[Budget, ...]
     worst_micros: int | None
     longest_seconds: int
+    most_flights: int | None = None
 
 
 def reserve(store: Store, ask: Ask, now_us: int) -> Verdict:
-    """Reserve what a request can cost in all Hard budgets of its consumer, or in none.
+    """Reserve what a request can cost in all Hard budgets of its consumer, or in none, and count it as under way.
 
     Args:
         store: The ledger.
@@ -52,7 +64,7 @@ def reserve(store: Store, ask: Ask, now_us: int) -> Verdict:
         now_us: Microseconds since 1970.
 
     Returns:
-        The first refusal; without one the last budget's word.
+        The first refusal, of a budget or ConcurrencyLimit; without one the last budget's word.
 
     Raises:
         StoreFull, StoreUnavailable: nobody knows; the request must not be forwarded.
@@ -60,12 +72,21 @@ def reserve(store: Store, ask: Ask, now_us: int) -> Verdict:
     with store.writing() as tx:
         accounts = current(tx, ask.consumer, ask.budgets, now_us)
         hard = {kind(each): accounts[kind(each)] for each in ask.budgets if each.mode == "Hard"}
-        if hard and _reserved(tx, ask):
+        if (hard and _reserved(tx, ask)) or (ask.most_flights is not None and flights.known(tx, ask.request_id)):
             return Verdict(allowed=True, reason="WithinBudget", message="This request has its reservation already.")
         verdict = _verdict(ask, accounts, now_us)
-        if verdict.allowed and hard and ask.worst_micros is not None:
-            _take(tx, ask, [account.id for account in hard.values()], ask.worst_micros, now_us)
+        if verdict.allowed and ask.most_flights is not None and flights.count(tx, ask.consumer) >= ask.most_flights:
+            return _CROWDED
+        if verdict.allowed:
+            _take(tx, ask, [account.id for account in hard.values()], now_us)
     return verdict
+
+
+def cancel(store: Store, request_id: str) -> None:
+    """Give back all that a request holds: it is not forwarded after all."""
+    with store.writing() as tx:
+        _give_back(tx, RESERVATIONS.c.request_id == request_id)
+        flights.land(tx, [request_id])
 
 
 def expire(store: Store, now_us: int) -> int:
@@ -78,18 +99,21 @@ def expire(store: Store, now_us: int) -> int:
     Returns:
         How many requests had leaked.
     """
-    sent = sa.select(SHIPPERS.c.complete_us).where(SHIPPERS.c.shipper == RESERVATIONS.c.shipper).scalar_subquery()
-    leaked = (RESERVATIONS.c.expires_us <= now_us) & (
-        (RESERVATIONS.c.expires_us <= sent) | (RESERVATIONS.c.expires_us <= now_us - SILENT_US)
-    )
     with store.writing() as tx:
-        return _give_back(tx, leaked)
+        lost = tx.execute(sa.delete(FLIGHTS).where(_leaked(FLIGHTS, now_us)).returning(FLIGHTS.c.request_id))
+        return len(_give_back(tx, _leaked(RESERVATIONS, now_us)) | set(lost.scalars()))
 
 
 def retire(store: Store, shipper: str, now_us: int) -> None:
     """Wait for no more records of a gateway pod that is gone for good, and its log with it."""
     with store.writing() as tx:
         put(tx, SHIPPERS, [{"shipper": shipper, "complete_us": 2**62, "updated_us": now_us}])
+
+
+def _leaked(table: sa.Table, now_us: int) -> sa.ColumnElement[bool]:
+    sent = sa.select(SHIPPERS.c.complete_us).where(SHIPPERS.c.shipper == table.c.shipper).scalar_subquery()
+    late = table.c.expires_us <= now_us
+    return late & ((table.c.expires_us <= sent) | (table.c.expires_us <= now_us - SILENT_US))
 
 
 def _reserved(tx: Connection, ask: Ask) -> bool:
@@ -106,21 +130,26 @@ def _verdict(ask: Ask, accounts: Mapping[Kind, Account], now_us: int) -> Verdict
     return verdict
 
 
-def _take(tx: Connection, ask: Ask, accounts: Sequence[int], worst: int, now_us: int) -> None:
-    more = {"reserved_micros": ACCOUNTS.c.reserved_micros + worst}
-    tx.execute(sa.update(ACCOUNTS).where(ACCOUNTS.c.id.in_(accounts)).values(more))
+def _take(tx: Connection, ask: Ask, accounts: Sequence[int], now_us: int) -> None:
     expires = now_us + ask.longest_seconds * _SECOND_US + SLACK_US
-    row = {"request_id": ask.request_id, "shipper": ask.shipper, "left_micros": worst, "made_us": now_us}
+    if ask.most_flights is not None:
+        flights.start(tx, ask.request_id, ask.consumer, ask.shipper, expires)
+    if not accounts or ask.worst_micros is None:
+        return
+    more = {"reserved_micros": ACCOUNTS.c.reserved_micros + ask.worst_micros}
+    tx.execute(sa.update(ACCOUNTS).where(ACCOUNTS.c.id.in_(accounts)).values(more))
+    row = {"request_id": ask.request_id, "shipper": ask.shipper, "left_micros": ask.worst_micros, "made_us": now_us}
     tx.execute(sa.insert(RESERVATIONS), [{**row, "account_id": account, "expires_us": expires} for account in accounts])
 
 
-def _give_back(tx: Connection, leaked: sa.ColumnElement[bool]) -> int:
+def _give_back(tx: Connection, which: sa.ColumnElement[bool]) -> set[str]:
+    """Give back reservations; of which requests."""
     found = tx.execute(
         sa.delete(RESERVATIONS)
-        .where(leaked)
+        .where(which)
         .returning(RESERVATIONS.c.request_id, RESERVATIONS.c.account_id, RESERVATIONS.c.left_micros)
     ).all()
     for _, account, left in found:
         less = {"reserved_micros": ACCOUNTS.c.reserved_micros - left}
         tx.execute(sa.update(ACCOUNTS).where(ACCOUNTS.c.id == account).values(less))
-    return len({request for request, _, _ in found})
+    return {request for request, _, _ in found}

@@ -5,6 +5,8 @@
 - usage: sums of a quarter of an hour, for roll-ups and for budgets that are opened later.
 - history: a revision's requests by minute and by quarter of an hour, with its percentiles.
 - accounts: what a Consumer spent and reserved in one budget period; reservations: who reserved it.
+- flights: requests under way of Consumers that may have so many at a time.
+- documents: what the ledger was told of consumers, gateways and models.
 - offsets, shippers, bad_lines: how far the gateways' logs are known, and their lines that could not be read.
 """
 
@@ -91,6 +93,7 @@ USAGE = Table(
     _text("team", key=True),
     _text("route", key=True),
     _text("model", key=True),
+    _text("backend", key=True),
     _text("request_class", key=True),
     _number("attempts"),
     _number("unpriced"),
@@ -145,6 +148,19 @@ RESERVATIONS = Table(
     _number("expires_us"),
     Index("reservations_expiry", "expires_us"),
 )
+
+FLIGHTS = Table(
+    "flights",
+    METADATA,
+    _text("request_id", key=True),
+    _text("consumer"),
+    _text("shipper"),
+    _number("expires_us"),
+    Index("flights_consumer", "consumer"),
+    Index("flights_expiry", "expires_us"),
+)
+
+DOCUMENTS = Table("documents", METADATA, _text("name", key=True), _number("generation"), _text("body"))
 
 OFFSETS = Table(
     "offsets",

@@ -35,6 +35,9 @@ def upgrade() -> None:
     _sums()
     _accounts()
     _logs()
+    op.create_table(
+        "documents", *_texts("name"), *_numbers("generation"), *_texts("body"), sa.PrimaryKeyConstraint("name")
+    )
 
 
 def _records() -> None:
@@ -68,10 +71,12 @@ def _sums() -> None:
         "usage",
         *_texts("consumer"),
         *_numbers("start_us"),
-        *_texts("gateway", "team", "route", "model", "request_class"),
+        *_texts("gateway", "team", "route", "model", "backend", "request_class"),
         *_numbers("attempts", "unpriced", "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens"),
         *_numbers("cost_micros"),
-        sa.PrimaryKeyConstraint("consumer", "start_us", "gateway", "team", "route", "model", "request_class"),
+        sa.PrimaryKeyConstraint(
+            "consumer", "start_us", "gateway", "team", "route", "model", "backend", "request_class"
+        ),
     )
     op.create_index("usage_time", "usage", ["start_us"])
     op.create_table(
@@ -104,6 +109,14 @@ def _accounts() -> None:
         sa.PrimaryKeyConstraint("request_id", "account_id"),
     )
     op.create_index("reservations_expiry", "reservations", ["expires_us"])
+    op.create_table(
+        "flights",
+        *_texts("request_id", "consumer", "shipper"),
+        *_numbers("expires_us"),
+        sa.PrimaryKeyConstraint("request_id"),
+    )
+    op.create_index("flights_consumer", "flights", ["consumer"])
+    op.create_index("flights_expiry", "flights", ["expires_us"])
 
 
 def _logs() -> None:

@@ -1,0 +1,83 @@
+"""`paceline ledger`: the ledger's process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from paceline.cli.console import ExitCode, fail
+from paceline.kube.logs import set_up
+
+log = logging.getLogger(__name__)
+
+
+def ledger(
+    database_url_file: Annotated[
+        Path, typer.Option(help="File with the URL of the database, sqlite:////… or postgresql://….")
+    ],
+    tokens: Annotated[Path, typer.Option(help="File of digests of tokens; docs/reference/ledger.md says which.")],
+    config: Annotated[
+        Path | None, typer.Option(help="The document of consumers, gateways and models; default: it comes by PUT.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "0.0.0.0",  # noqa: S104 -- a container's service
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8080,
+    name: Annotated[str, typer.Option(help="Name of this replica.")] = "ledger",
+    replica: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=URL", help="Each replica, this one too; needs PostgreSQL.")
+    ] = None,
+    peer_token_file: Annotated[Path | None, typer.Option(help="Token by which replicas know each other.")] = None,
+    drain_seconds: Annotated[
+        float, typer.Option(min=0, help="Time for requests that wait for an engine after SIGTERM.")
+    ] = 30.0,
+    log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
+) -> None:
+    """Run the ledger: usage, budgets, admission."""
+    # Imported here, so that `paceline --help` works where the ledger's libraries are not installed.
+    from paceline.ledger.service import server  # noqa: PLC0415
+    from paceline.ledger.service.service import Service  # noqa: PLC0415
+    from paceline.ledger.service.settings import Settings  # noqa: PLC0415
+    from paceline.ledger.service.verifier import TokenFile  # noqa: PLC0415
+    from paceline.ledger.store import Store  # noqa: PLC0415
+
+    replicas = _replicas(replica or [], name, peer_token_file)
+    level = log_level.upper()
+    if level not in logging.getLevelNamesMapping():
+        fail(f"--log-level is {log_level!r}.", "give DEBUG, INFO, WARNING or ERROR", ExitCode.USAGE)
+    set_up(level)
+    settings = Settings(host, port, name, replicas, peer_token_file, config, drain_seconds=drain_seconds)
+    verifier = TokenFile(tokens)
+    store = Store.open(_url(database_url_file))
+
+    async def run() -> None:
+        service = Service(settings, store, verifier)
+        await server.run(service, lambda bound: print(f"listening on {host}:{bound}", flush=True))
+
+    try:
+        asyncio.run(run())
+    except OSError as error:
+        fail(f"--host {host} --port {port} cannot be used: {error}.", "free the port, or give another one")
+    log.info("the ledger ended")
+
+
+def _url(path: Path) -> str:
+    """The database's URL; never shown, because a password may be in it."""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"--database-url-file {path} cannot be read: {type(error).__name__}.", "give a readable file of one line")
+
+
+def _replicas(given: list[str], name: str, peer_token_file: Path | None) -> dict[str, str]:
+    pairs = [each.partition("=") for each in given]
+    if any(not own or not url.startswith(("http://", "https://")) for own, _, url in pairs):
+        fail("--replica must be NAME=URL.", "write, for example, ledger-0=http://ledger-0.ledger:8080", ExitCode.USAGE)
+    replicas = {own: url.rstrip("/") for own, _, url in pairs}
+    if replicas and name not in replicas:
+        fail(f"--name {name} is none of the replicas.", "give a --replica for each, this one too", ExitCode.USAGE)
+    if len(replicas) > 1 and peer_token_file is None:
+        fail("several replicas need --peer-token-file.", "give the file of the token they share", ExitCode.USAGE)
+    return replicas

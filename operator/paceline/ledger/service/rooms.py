@@ -1,0 +1,126 @@
+"""The queues of the deployments that this replica owns, and the requests that wait in them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+
+from paceline.api.ledger_config import LedgerDeployment
+from paceline.decide.queue import Decision, Queue, Ticket
+from paceline.ledger.service import metrics
+
+_SECOND_US = 1_000_000
+
+
+def clock_us() -> int:
+    """The event loop's clock in microseconds: deadlines do not move with the wall clock."""
+    return int(asyncio.get_running_loop().time() * _SECOND_US)
+
+
+class Room:
+    """One deployment's queue, its requests, and the timer for what happens by time alone."""
+
+    def __init__(self, name: str, capacity: int) -> None:
+        self._queue = Queue(capacity)
+        self._answers: dict[str, asyncio.Future[Decision]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting = metrics.waiting_requests.labels(name)
+        self._in_flight = metrics.in_flight_requests.labels(name)
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait."""
+        return self._queue.waiting
+
+    async def enter(self, ticket: Ticket) -> Decision:
+        """Wait for a place. Who is cancelled leaves the queue."""
+        answer = self._answers.get(ticket.request_id)
+        if answer is None:
+            answer = self._answers[ticket.request_id] = asyncio.get_running_loop().create_future()
+            self._act(self._queue.arrive(ticket, clock_us()))
+            if self._queue.holds(ticket.request_id) and not answer.done():
+                answer.set_result(Decision(ticket.request_id, "Admitted"))
+        try:
+            return await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            if self._queue.knows(ticket.request_id):
+                self.leave(ticket.request_id)
+            raise
+        finally:
+            if answer.done():
+                self._answers.pop(ticket.request_id, None)
+
+    def leave(self, request_id: str) -> None:
+        """A request is over, or its client has left."""
+        if (answer := self._answers.pop(request_id, None)) is not None:
+            answer.cancel()
+        self._act(self._queue.release(request_id, clock_us()))
+
+    def measured(self, in_flight: int) -> None:
+        """What the engines say they have."""
+        self._act(self._queue.measured(in_flight, clock_us()))
+
+    def resize(self, capacity: int) -> None:
+        """There are more engines, or fewer."""
+        if capacity != self._queue.capacity:
+            self._act(self._queue.resize(capacity, clock_us()))
+
+    def close(self) -> None:
+        """Stop the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _act(self, decisions: Iterable[Decision]) -> None:
+        for decision in decisions:
+            answer = self._answers.get(decision.request_id)
+            if answer is not None and not answer.done():
+                answer.set_result(decision)
+        self._waiting.set(self._queue.waiting)
+        self._in_flight.set(self._queue.in_flight)
+        self.close()
+        due = self._queue.next_us
+        if due is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(due / _SECOND_US, lambda: self._act(self._queue.tick(max(due, clock_us()))))
+
+
+class Rooms:
+    """The queues of this replica, made when they are first needed.
+
+    Args:
+        opened: Called with the name of a deployment whose queue was made: what its engines have is not known yet.
+    """
+
+    def __init__(self, opened: Callable[[str], None]) -> None:
+        self._opened = opened
+        self._rooms: dict[str, Room] = {}
+        self._deployments: Mapping[str, LedgerDeployment] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Deployments with a queue here."""
+        return tuple(self._rooms)
+
+    def apply(self, deployments: Mapping[str, LedgerDeployment]) -> None:
+        """Take in what is known of the deployments now. One that is gone admits nobody any more."""
+        self._deployments = deployments
+        for name, room in self._rooms.items():
+            room.resize(deployments[name].capacity if name in deployments else 0)
+
+    def room(self, name: str) -> Room:
+        """The queue of a deployment."""
+        if name not in self._rooms:
+            found = self._deployments.get(name)
+            self._rooms[name] = Room(name, found.capacity if found else 0)
+            self._opened(name)
+        return self._rooms[name]
+
+    def leave(self, name: str, request_id: str) -> None:
+        """A request is over; nothing happens where its queue is kept by another replica."""
+        if name in self._rooms:
+            self._rooms[name].leave(request_id)
+
+    def close(self) -> None:
+        """Stop all timers."""
+        for room in self._rooms.values():
+            room.close()
