@@ -6,9 +6,23 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import TypeVar
 
-from paceline.gateway.ir import Cluster, External, Gateway, Key, Policy, Problem, Refusal, Route, Service, Target
+from paceline.gateway.ir import (
+    Cluster,
+    Endpoint,
+    External,
+    Gateway,
+    Key,
+    Pods,
+    Policy,
+    Problem,
+    Refusal,
+    Route,
+    Service,
+    Target,
+)
 
 #: A prompt is copied into each of its requests.
 MAX_PROMPT_BYTES = 65_536
@@ -157,13 +171,34 @@ def _cluster(cluster: Cluster) -> Iterator[str]:
     yield from _name(cluster.name)
     if not _MODEL.fullmatch(cluster.model):
         yield "A model is at most 256 printable characters without spaces."
-    if isinstance(cluster.servers, External):
-        if not _HOST.fullmatch(cluster.servers.host):
-            yield f"{cluster.servers.host!r} must be the name of a host, with a dot and in lower case, and no address."
-        if not is_path(cluster.servers.path):
-            yield f"{cluster.servers.path!r} is no path."
-    elif cluster.servers.health_path and not is_path(cluster.servers.health_path):
-        yield f"{cluster.servers.health_path!r} is no path."
+    if isinstance(cluster.servers, Pods):
+        yield from _pods(cluster.servers)
+    else:
+        yield from _external(cluster.servers)
+
+
+def _external(external: External) -> Iterator[str]:
+    if not _HOST.fullmatch(external.host):
+        yield f"{external.host!r} must be the name of a host, with a dot and in lower case, and no address."
+    if not is_path(external.path):
+        yield f"{external.path!r} is no path."
+
+
+def _pods(pods: Pods) -> Iterator[str]:
+    if pods.health_path and not is_path(pods.health_path):
+        yield f"{pods.health_path!r} is no path."
+    for each in pods.endpoints:
+        if not _is_address(each):
+            yield f"{each.address!r}, port {each.port} is no address of a server."
+
+
+def _is_address(endpoint: Endpoint) -> bool:
+    """Whether a proxy can connect to it. One that is none would make it refuse all clusters."""
+    try:
+        ip_address(endpoint.address)
+    except ValueError:
+        return False
+    return 1 <= endpoint.port <= 65535
 
 
 def _service(service: Service) -> Iterator[str]:

@@ -101,6 +101,10 @@ def test_a_problem_is_found_and_is_the_object_s_own(case: str) -> None:
         ({"servers": External("api.example.com", path="/v1?x")}, "path"),
         ({"servers": External("api.example.com", path="/v1\r\nx: y")}, "path"),
         ({"servers": Pods((Endpoint("10.0.0.1", 1),), "/a b")}, "path"),
+        ({"servers": Pods((Endpoint("10.0.0.1", 1), Endpoint("10.0.0.256", 1)))}, "10.0.0.256"),
+        ({"servers": Pods((Endpoint("engine.example.com", 1),))}, "engine.example.com"),
+        ({"servers": Pods((Endpoint("::1", 0),))}, "::1"),
+        ({"servers": Pods((Endpoint("10.0.0.1", 65536),))}, "65536"),
     ],
 )
 def test_a_cluster_s_problem_is_the_cluster_s(more: dict[str, Any], word: str) -> None:
