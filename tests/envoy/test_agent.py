@@ -134,7 +134,7 @@ async def test_what_envoy_does_not_take_leaves_the_one_before_and_is_told_in_its
     assert (await serving.probe("/readyz"))[0] == 200
     # Whoever is started now starts with what is good.
     serving.kill_envoy()
-    serving.agent.end()
+    await serving.agent.end()
     serving.agent.start()
     serving.start_envoy()
     await until_status(serving, "/readyz", 200)
@@ -148,7 +148,7 @@ async def test_what_envoy_does_not_take_leaves_the_one_before_and_is_told_in_its
 async def test_a_limit_that_envoy_reads_late_and_does_not_take_is_taken_back_too(serving: Pod) -> None:
     wrong = json.dumps({"resources": [{"@type": "type.googleapis.com/envoy.config.core.v3.Nonsense"}]})
     serving.operator.post(with_models(serving, "public-x"), **{"limit-tokens": wrong})
-    await eventually(lambda: serving.operator.report.rejected, 12)
+    await eventually(lambda: serving.operator.report.rejected, 15)
     assert serving.operator.report.rejected.startswith("limit-tokens.json: ")
     await eventually(lambda: serving.operator.report.generation == 1)
     assert (serving.folder / "files/limit-tokens.json").read_text() != wrong
@@ -172,7 +172,7 @@ async def test_a_killed_envoy_serves_again_within_five_seconds_without_any_opera
     for killed in ("envoy", "both"):
         pod.kill_envoy()
         if killed == "both":
-            pod.agent.end()
+            await pod.agent.end()
             pod.agent.start()
         await until_status(pod, "/readyz", 503)
         began = time.monotonic()
@@ -182,14 +182,17 @@ async def test_a_killed_envoy_serves_again_within_five_seconds_without_any_opera
         assert time.monotonic() - began < 5
 
 
-async def test_missing_and_empty_credentials_are_told(serving: Pod) -> None:
-    first, second = serving.folder / "mounted/first/token", serving.folder / "mounted/second/token"
-    first.write_text("")
-    second.unlink()
-    await eventually(lambda: set(serving.operator.report.credentials) == {str(first), str(second)}, 5)
-    first.write_text("x")
-    second.write_text("y")
-    await eventually(lambda: serving.operator.report.credentials == (), 5)
+async def test_missing_and_empty_credentials_are_told_though_the_agent_does_not_have_them(pod: Pod) -> None:
+    first, second = pod.folder / "mounted/first/token", pod.folder / "mounted/second/token"
+    first.unlink()
+    second.write_text("")
+    async with pod.operator.serving():
+        await brought_up(pod)
+        await eventually(lambda: pod.operator.report.credentials == (str(first),), 5)
+        assert (await pod.ask("public-b"))[0] == 401
+        await eventually(lambda: set(pod.operator.report.credentials) == {str(first), str(second)}, 5)
+        first.write_text("x")
+        await eventually(lambda: pod.operator.report.credentials == (str(second),), 15)
 
 
 async def test_models_are_listed_by_what_the_caller_may_ask(serving: Pod) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -152,11 +153,12 @@ class Agent:
         line = self.process.stdout.readline()
         assert line == f"listening on {LOOPBACK}:{self.port}\n", line + self.log.read_text()
 
-    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+    async def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End it; what it has to say last is heard meanwhile."""
         assert self.process is not None
         assert self.process.poll() is None, self.log.read_text()
         self.process.send_signal(number)
-        code = self.process.wait(30)
+        code = await asyncio.to_thread(self.process.wait, 30)
         self.over()
         return code
 

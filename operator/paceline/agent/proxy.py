@@ -110,7 +110,7 @@ class Proxy:
         Raises:
             ProxyGone: it does not answer.
         """
-        text = await self._ask("GET", "/stats", {"filter": pattern})
+        text = await self._ask("GET", "/stats", {"filter": pattern, "usedonly": ""})
         pairs = (line.rsplit(": ", 1) for line in text.splitlines() if ": " in line)
         return {name: int(value) for name, value in pairs if value.isdecimal()}
 

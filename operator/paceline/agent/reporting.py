@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from pathlib import Path
+from contextlib import suppress
 
-from paceline.agent import metrics
-from paceline.agent.errors import Unreachable
+from paceline.agent import credentials, metrics
+from paceline.agent.credentials import Credentials
+from paceline.agent.errors import ProxyGone, Unreachable
 from paceline.agent.held import Held
 from paceline.agent.programming import Programmer
+from paceline.agent.proxy import Proxy
 from paceline.agent.remote import Remote, rest
 from paceline.kube.backoff import Backoff
 from paceline.settings import boottime
@@ -19,7 +21,7 @@ log = logging.getLogger(__name__)
 
 #: An operator that was started anew knows nothing of us.
 _REPEAT_SECONDS = 20.0
-#: Between looks at mounted files.
+#: Between looks at Envoy's counters.
 _LOOK_SECONDS = 2.0
 _BACKOFF = Backoff(first=0.2, most=10.0)
 
@@ -30,13 +32,16 @@ class Reporting:
     Args:
         operator: Who gets them.
         held: What is held.
+        proxy: Envoy.
         gateway: namespace/name.
         pod: Whose reports they are.
     """
 
-    def __init__(self, operator: Remote, held: Held, gateway: str, pod: str) -> None:
+    def __init__(self, operator: Remote, held: Held, proxy: Proxy, gateway: str, pod: str) -> None:
         self._operator = operator
         self._held = held
+        self._proxy = proxy
+        self._credentials = Credentials()
         self._gateway = gateway
         self._pod = pod
         self._news = asyncio.Event()
@@ -51,6 +56,7 @@ class Reporting:
         failures = 0
         while True:
             self._news.clear()
+            await self._look()
             words, said_at = self._words(programmer), self._said[0]
             try:
                 if words != self._said[1] or boottime() - said_at > _REPEAT_SECONDS:
@@ -69,21 +75,18 @@ class Reporting:
             raise Unreachable("Unreachable", f"the operator answers a report with status {answer.status}")
         self._said = boottime(), words
 
+    async def _look(self) -> None:
+        with suppress(ProxyGone):
+            self._credentials.look(await self._proxy.counters(credentials.PATTERN), boottime())
+
     def _words(self, programmer: Programmer) -> str:
         refused, held = self._held.refused, self._held.program
-        files = held.program.credentials if held else ()
+        files = held.program.files if held else {}
         return json.dumps(
             {
                 "pod": self._pod,
                 "generation": programmer.serving,
                 "rejected": refused.words if refused else "",
-                "credentials": [each for each in files if not _filled(Path(each))],
+                "credentials": self._credentials.wanting(files),
             }
         )
-
-
-def _filled(path: Path) -> bool:
-    try:
-        return path.stat().st_size > 0
-    except OSError:
-        return False

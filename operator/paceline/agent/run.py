@@ -57,7 +57,7 @@ async def serve(settings: Settings, stop: asyncio.Event, on_listen: Callable[[in
         )
         held = Held(settings.folder, settings.gateway)
         words, files = Words(settings.logs), LogFiles(settings.logs)
-        reporting = Reporting(operator, held, settings.gateway, settings.pod)
+        reporting = Reporting(operator, held, proxy, settings.gateway, settings.pod)
         programmer = Programmer(Folder(settings.folder), held, proxy, words, reporting.changed)
         fetching = Fetching(operator, held, programmer, settings.gateway)
         shipping = Shipping(files, Checkpoints(settings.folder), held, ledger, settings.gateway)
