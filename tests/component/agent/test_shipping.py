@@ -28,7 +28,7 @@ from paceline.api.record import Outcome
 from paceline.settings import microseconds
 from tests.support.agent import TOKEN, Ledger
 from tests.support.lines import kept
-from tests.support.worlds import eventually
+from tests.support.worlds import eventually, stays
 
 WHOLE, STREAM = kept()["whole"], kept()["stream"]
 
@@ -123,8 +123,7 @@ async def test_a_line_in_two_writes_is_one_line(world: World) -> None:
     world.start()
     world.envoy.write(WHOLE[0])
     world.envoy.write(WHOLE[1][:100], end=b"")
-    await asyncio.sleep(0.3)
-    assert world.ledger.found == {}
+    await stays(lambda: world.ledger.found == {})
     world.envoy.write(WHOLE[1][100:])
     await world.shipped(_id(WHOLE).decode())
 
@@ -139,8 +138,8 @@ async def test_unreadable_lines_are_counted_and_stop_no_other(world: World) -> N
 
 async def test_a_log_is_rotated_and_all_of_it_shipped_while_it_grows(world: World) -> None:
     world.start(rotate_bytes=20_000)
-    numbers = []
-    for _ in range(60):
+    numbers: list[str] = []
+    while len(numbers) < 300:
         numbers += [world.envoy.request() for _ in range(5)]
         await asyncio.sleep(0.03)
     await world.shipped(*numbers)
@@ -203,7 +202,7 @@ async def test_what_a_long_outage_leaves_is_bounded_and_the_loss_is_told(
     before = metrics.dropped_bytes_total._value.get()
     world.ledger.down = True
     world.start(rotate_bytes=10_000, most_bytes=40_000)
-    for _ in range(100):
+    while world.envoy.number < 100:
         world.envoy.request()
         await asyncio.sleep(0.02)
     folder = world.folder / "logs"
@@ -227,8 +226,7 @@ async def test_a_volume_that_is_nearly_full_is_told_once(
     monkeypatch.setattr(LogFiles, "free", lambda _: 1000)
     world.start()
     await eventually(lambda: "1000 bytes are free" in caplog.text)
-    await asyncio.sleep(1.2)
-    assert caplog.text.count("1000 bytes are free") == 1
+    await stays(lambda: caplog.text.count("1000 bytes are free") == 1, 1.2)
 
 
 async def test_requests_of_an_envoy_that_is_no_more_are_interrupted_some_seconds_later(world: World) -> None:
@@ -239,8 +237,7 @@ async def test_requests_of_an_envoy_that_is_no_more_are_interrupted_some_seconds
     began = int(float(during["emitted"])) + 10
     world.envoy.process = began
     world.now_us = lambda: (began + 4) * 1_000_000
-    await asyncio.sleep(1)
-    assert world.ledger.of(number) == []
+    await stays(lambda: world.ledger.of(number) == [], 1)
     world.now_us = lambda: (began + 6) * 1_000_000
     await world.shipped(number)
     assert [each.outcome for each in world.ledger.of(number)] == [Outcome.INTERRUPTED]
@@ -263,7 +260,7 @@ async def test_at_the_end_of_a_pod_all_is_sent_and_what_is_open_is_interrupted(w
     shipping = world.start()
     world.ledger.down = True
     number = world.envoy.request()
-    await asyncio.sleep(0.5)
+    await eventually(lambda: shipping.at.parcel)
     world.envoy.write(STREAM[0])
     await world.stop()
     world.ledger.down = False
