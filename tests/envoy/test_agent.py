@@ -336,3 +336,46 @@ async def test_records_are_exactly_once_while_the_agent_is_killed_again_and_agai
 
 async def _failing(_request: Any, _body: Any) -> Any:
     return web.json_response({}, status=500)
+
+
+async def test_records_are_exactly_once_while_envoy_is_killed_again_and_again(serving: Pod) -> None:
+    """Only of requests that began within its last 300 ms may a killed Envoy leave nothing."""
+    chance = random.Random(11)
+    whole: set[str] = set()
+    cut: dict[str, float] = {}
+    kills: list[float] = []
+    url = f"http://{LOOPBACK}:{serving.gateway.listener.port}/v1/chat/completions"
+    headers = {"authorization": f"Bearer {SECRETS['public']}"}
+
+    async def one(after: float) -> None:
+        await asyncio.sleep(after)
+        body = {"model": "public-a", "messages": [], "stream": True, "max_tokens": chance.randrange(1, 200)}
+        number, began = "", time.monotonic()
+        with contextlib.suppress(aiohttp.ClientError):
+            async with serving.client.post(url, json=body, headers=headers) as response:
+                number = response.headers["x-request-id"]
+                cut[number] = began
+                await response.read()
+                whole.add(number)
+
+    async def kill() -> None:
+        for _ in range(4):
+            await asyncio.sleep(1.5 + chance.random())
+            serving.envoy.process.kill()
+            kills.append(time.monotonic())
+            await asyncio.to_thread(serving.envoy.process.wait, 10)
+            await asyncio.to_thread(serving.start_envoy)
+
+    await asyncio.gather(kill(), *(one(chance.random() * 9) for _ in range(250)))
+    assert len(kills) == 4
+    for number in whole:
+        cut.pop(number)
+    due = whole | {number for number, began in cut.items() if all(abs(at - began) > 0.3 for at in kills)}
+    await eventually(lambda: all(serving.ledger.of(each) for each in due), 20, "records")
+    assert len(due) > 150
+    assert len(cut) > 5
+    for number in due:
+        (found,) = serving.ledger.of(number)
+        assert found.outcome is (Outcome.COMPLETED if number in whole else Outcome.INTERRUPTED)
+    assert {each.outcome for each in serving.ledger.found.values()} == {Outcome.COMPLETED, Outcome.INTERRUPTED}
+    assert len(serving.ledger.found) <= len(whole) + len(cut) + 30
