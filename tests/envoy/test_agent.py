@@ -84,8 +84,10 @@ async def test_a_changed_route_is_live_within_a_second(serving: Pod) -> None:
 
 
 async def test_a_route_that_moves_to_a_new_cluster_loses_no_request(serving: Pod) -> None:
+    """Its servers are known to be healthy only some time after it is there."""
     statuses: list[int] = []
     over = asyncio.Event()
+    serving.first.handler = _healthy_late
 
     async def client() -> None:
         while not over.is_set():
@@ -93,7 +95,7 @@ async def test_a_route_that_moves_to_a_new_cluster_loses_no_request(serving: Pod
 
     clients = [asyncio.create_task(client()) for _ in range(4)]
     for number in range(6):
-        new = Cluster(f"new-{number}", Pods((Endpoint(LOOPBACK, serving.first.port),)), "engine-n")
+        new = Cluster(f"new-{number}", Pods((Endpoint(LOOPBACK, serving.first.port),), "/health"), "engine-n")
         clusters = tuple(each for each in serving.gateway.clusters if each.name != "second")
         routes = (Route("secret", (Branch(answered_by(new.name)),)),)
         generation = serving.operator.post(replace(serving.gateway, clusters=(*clusters, new), routes=routes))
@@ -332,6 +334,14 @@ async def test_records_are_exactly_once_while_the_agent_is_killed_again_and_agai
         assert (last.attempt, last.status, last.last) == (0 if refused else last.attempts, status, True)
         assert [each.attempt for each in serving.ledger.of(number)] == list(range(1, last.attempts + 1)) or refused
         assert last.output_tokens == (0 if status != 200 else 20 if last.streamed else 3)
+
+
+async def _healthy_late(request: web.Request, body: Any) -> web.StreamResponse:
+    if request.path != "/health":
+        return await answer(request, body)
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.Event().wait(), 0.3)
+    return web.Response()
 
 
 async def _failing(_request: Any, _body: Any) -> Any:
