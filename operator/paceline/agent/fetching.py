@@ -60,7 +60,7 @@ class Fetching:
         params: dict[str, str | int] = {"version": self._held.addresses.version, "wait": WAIT_SECONDS}
         answer = await self._operator.ask("GET", f"/v1/addresses/{self._gateway}", params, seconds=WAIT_SECONDS + 10)
         if _is_news(answer):
-            await self._programmer.move(addresses(answer.body))
+            self._programmer.move(addresses(answer.body))
 
 
 def _is_news(answer: Answer) -> bool:

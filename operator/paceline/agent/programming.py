@@ -53,7 +53,6 @@ class Programmer:
         self._offered: Numbered | None = None
         self._before: Numbered | None = None
         self._news = asyncio.Event()
-        self._turn = asyncio.Lock()
         self._baseline: Mapping[str, Updates] = {}
         #: Envoy's files are all there.
         self.written = False
@@ -94,14 +93,17 @@ class Programmer:
             self.written = True
             self._changed()
 
-    async def move(self, addresses: Addresses) -> None:
-        """Take addresses; they are no part of a program, and true from whoever says them."""
-        async with self._turn:
-            self._held.move(addresses)
-            present = self._folder.present()
-            self._folder.write({place: text for place, text in addresses.files.items() if present.get(place) != text})
-            named = endpoints(present) | addresses.files.keys()
-            self._folder.remove(place for place in present if place.startswith("eds/") and place not in named)
+    def move(self, addresses: Addresses) -> None:
+        """Take addresses; they are no part of a program, and true from whoever says them.
+
+        Raises:
+            OSError: they cannot be written or kept.
+        """
+        self._held.move(addresses)
+        present = self._folder.present()
+        self._folder.write({place: text for place, text in addresses.files.items() if present.get(place) != text})
+        named = endpoints(present) | addresses.files.keys()
+        self._folder.remove(place for place in present if place.startswith("eds/") and place not in named)
         self._news.set()
 
     async def run(self) -> None:
@@ -110,9 +112,8 @@ class Programmer:
             self._news.clear()
             try:
                 await self._watch()
-                async with self._turn:
-                    self.restore()
-                    await self._advance()
+                self.restore()
+                await self._advance()
             except ProxyGone:
                 self.live = False
             except OSError as error:
@@ -221,11 +222,10 @@ class Programmer:
         if known and known.generation >= held.generation:
             return
         words = await self._spoken(0, places)
-        async with self._turn:
-            if self._before is not None:
-                self._write(self._folder.present(), self._wanted(self._before.program))
-                self._held.keep(self._before)
-            self._refuse(held, words)
+        if self._before is not None:
+            self._write(self._folder.present(), self._wanted(self._before.program))
+            self._held.keep(self._before)
+        self._refuse(held, words)
         self._changed()
 
     def _carry_out(self, step: Step) -> None:

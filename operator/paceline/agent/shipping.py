@@ -33,6 +33,8 @@ _IDLE_SECONDS = 10.0
 _FLUSH_US = 2_000_000
 #: From the start of an Envoy until what it says nothing of is known to be its predecessor's: see `journal`.
 _SETTLE_SECONDS = 5
+#: After a failure of the disk or the memory.
+_FAILED_SECONDS = 1.0
 _BACKOFF = Backoff(first=0.2, most=10.0)
 
 
@@ -66,6 +68,7 @@ class Shipping:
         found = checkpoints.load()
         self.at = found or self._anew()
         self._journal = Journal(self._gate(), self.at.state)
+        self._kept = True
         self._read_to_end_us = 0
         self._sent_at = float("-inf")
         #: When the Envoy that runs began, in seconds since 1970.
@@ -80,8 +83,9 @@ class Shipping:
                 more = self._step()
             except OSError as error:
                 metrics.failures_total.labels("Logs").inc()
-                log.error("the log of requests cannot be read: %s", error.strerror)
-                more = False
+                log.error("the log of requests cannot be read, or what is made of it not be kept: %s", error.strerror)
+                await asyncio.sleep(_FAILED_SECONDS)
+                continue
             took = loop.time() - began
             if self.at.parcel is not None:
                 await self._send(self.at.parcel)
@@ -119,6 +123,7 @@ class Shipping:
         """
         at = self.at
         if at.parcel is not None:
+            self._keep()
             return True
         self._journal.gate = self._gate()
         now_us = self._now_us()
@@ -130,21 +135,32 @@ class Shipping:
         chunk = self._files.read(at.number, at.offset, _MOST_BYTES)
         start, records = at.offset, self._records(chunk)
         ended = chunk.end == at.offset
-        if ended:
+        # Behind the end of a log that was put aside stands the next one.
+        if ended and not closed:
             self._read_to_end_us = now_us
             records += [(start, each) for each in self._interrupted(now_us, last=last)]
         at.offset = chunk.end
         if records or not ended or boottime() - self._sent_at > _IDLE_SECONDS:
             lines = tuple((place, write(record).decode()) for place, record in records)
-            at.parcel = Parcel(at.log, start, chunk.end, self._complete_us(), lines)
-            self._checkpoints.save(at)
+            at.parcel, self._kept = Parcel(at.log, start, chunk.end, self._complete_us(), lines), False
             for _, record in records:
                 metrics.records_total.labels(record.outcome.value).inc()
+            self._keep()
             return True
         if closed:
             self._next()
             return True
         return False
+
+    def _keep(self) -> None:
+        """Nothing is sent that would not be the same after a start.
+
+        Raises:
+            OSError: it cannot be kept.
+        """
+        if not self._kept:
+            self._checkpoints.save(self.at)
+            self._kept = True
 
     def _records(self, chunk: Chunk) -> list[tuple[int, Record]]:
         found = []

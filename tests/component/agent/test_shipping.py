@@ -280,3 +280,28 @@ def test_keeping_is_quiet_without_logs(tmp_path: Path) -> None:
     assert LogFiles(tmp_path).read(1, 0, 10).lines == ()
     with contextlib.suppress(FileNotFoundError):
         assert LogFiles(tmp_path / "none").old() == []
+
+
+async def test_nothing_is_sent_that_could_not_be_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: Any, __: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "save", full)
+        world.start()
+        number = world.envoy.request()
+        await stays(lambda: world.ledger.found == {}, 1)
+    await world.shipped(number)
+
+
+async def test_the_end_of_a_log_that_was_put_aside_is_no_end(world: World) -> None:
+    """A request of the first second of an Envoy goes on in the next log."""
+    during = json.loads(STREAM[-1]) | {"type": "DownstreamPeriodic", "last_byte_us": None, "duration_us": None}
+    world.envoy.write(STREAM[0], json.dumps(during).encode())
+    (world.folder / "logs/requests.jsonl").rename(world.folder / "logs/requests-1.jsonl")
+    await world.envoy.reopen_logs()
+    world.envoy.write(STREAM[-1])
+    shipping = world.start()
+    await world.stop()
+    await shipping.finish(gone=True)
+    assert [each.outcome for each in world.ledger.of(_id(STREAM).decode())] == [Outcome.COMPLETED]
