@@ -209,9 +209,13 @@ async def test_what_a_long_outage_leaves_is_bounded_and_the_loss_is_told(
     await eventually(lambda: sum(each.stat().st_size for each in folder.iterdir()) < 70_000)
     await eventually(lambda: metrics.dropped_bytes_total._value.get() > before)
     assert "are lost to the ledger" in caplog.text
+    left = b"".join(each.read_bytes() for each in folder.iterdir())
+    numbers = [f"request-{number}" for number in range(1, 101) if b'"request-%d"' % number in left]
+    assert 10 < len(numbers) < 100
     world.ledger.down = False
-    await world.shipped(world.envoy.request())
-    assert len(world.ledger.found) < 101
+    await world.shipped(*numbers, world.envoy.request())
+    # It goes on behind the loss, and does not begin anew.
+    assert len({log.split("-")[0] for log in world.ledger.known}) == 1
 
 
 async def test_lines_that_envoy_could_not_write_are_told(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -290,7 +294,7 @@ async def test_nothing_is_sent_that_could_not_be_kept(world: World, monkeypatch:
         patch.setattr(Checkpoints, "save", full)
         world.start()
         number = world.envoy.request()
-        await stays(lambda: world.ledger.found == {}, 1)
+        await stays(lambda: world.ledger.found == {}, 2.5)
     await world.shipped(number)
 
 
