@@ -14,13 +14,14 @@ from paceline.decide.health import Assessment, assess, refused, unseen
 from paceline.decide.observation import Children, DeploymentView, FetchView, Observation, PodView, ReplicaSetView
 from paceline.decide.status import refuse, summarise
 from paceline.decide.views import replica_set_view
+from paceline.engines.key import contents
 from paceline.errors import Conflict, Fenced, PacelineError, Pending, Stalled, Transient, Waiting
 from paceline.kube.apply import Applier
 from paceline.kube.cache import Cache, Child, Owner
 from paceline.kube.client import Api
-from paceline.kube.enginekeys import EngineKeys
 from paceline.kube.events import Events
 from paceline.kube.family import MODELS
+from paceline.kube.keys import Keys
 from paceline.kube.places import Places
 from paceline.kube.resources import (
     BY_KIND,
@@ -40,6 +41,8 @@ from paceline.reconcile.status_writer import StatusWriter
 from paceline.reconcile.wanted import Wanted, want
 from paceline.settings import OperatorSettings, now
 
+_KEY_PREFIX = "pl-"
+
 
 class ModelDeployments:
     """Everything a reconcile needs, and the reconcile."""
@@ -54,7 +57,7 @@ class ModelDeployments:
         self._settings = settings
         self._applier = Applier(api, cache)
         self._places = Places(api, lambda: settings().read_nodes)
-        self._keys = EngineKeys(api)
+        self._keys = Keys(api, _KEY_PREFIX, contents)
 
     async def reconcile(self, key: Key) -> Outcome:
         """Bring the children of one ModelDeployment and its status to what they should be.
