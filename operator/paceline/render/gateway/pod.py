@@ -6,6 +6,8 @@ shipped. Envoy knows no drain on SIGTERM; so the agent's hook begins one, and En
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from paceline.api.gateway import Gateway
 from paceline.api.names import gateway_labels
 from paceline.api.revision import CONTAINED
@@ -23,7 +25,9 @@ FILES = "/etc/paceline/gateway"
 SECRETS = "/etc/paceline/secrets"
 LOGS = "/var/log/paceline"
 TOKENS = "/var/run/secrets/paceline"
-AUTHORITY = "/etc/paceline/authority"
+_AUTHORITY = "/etc/paceline/authority"
+#: Certificate of who signed those of the operator and of the ledger.
+AUTHORITY_FILE = f"{_AUTHORITY}/{authority.KEY}"
 #: Whom tokens are for.
 AUDIENCE = "paceline"
 _USER = 65532
@@ -35,7 +39,7 @@ _AFTER_SECONDS = 30
 _PATIENCE = 1_000_000
 
 
-def pod_spec(gateway: Gateway, setup: GatewaySetup, mounted: dict[str, tuple[str, ...]]) -> Manifest:
+def pod_spec(gateway: Gateway, setup: GatewaySetup, mounted: Mapping[str, tuple[str, ...]]) -> Manifest:
     """Spec of the pod template.
 
     Args:
@@ -90,7 +94,7 @@ def longest_seconds(gateway: Gateway) -> int:
     return seconds
 
 
-def _proxy(setup: GatewaySetup, mounted: dict[str, tuple[str, ...]]) -> Manifest:
+def _proxy(setup: GatewaySetup, mounted: Mapping[str, tuple[str, ...]]) -> Manifest:
     return {
         "name": "envoy",
         "image": setup.proxy_image,
@@ -132,7 +136,7 @@ def _agent(gateway: Gateway, setup: GatewaySetup) -> Manifest:
             f"--gateway={gateway.namespace}/{gateway.name}",
             f"--operator={setup.operator_url}",
             f"--ledger={setup.ledger_url}",
-            f"--ca-file={AUTHORITY}/{authority.KEY}",
+            f"--ca-file={AUTHORITY_FILE}",
             f"--token-file={TOKENS}/token",
             f"--folder={FILES}",
             f"--logs={LOGS}",
@@ -151,7 +155,7 @@ def _agent(gateway: Gateway, setup: GatewaySetup) -> Manifest:
         "volumeMounts": [
             {"name": "files", "mountPath": FILES},
             {"name": "logs", "mountPath": LOGS},
-            {"name": "authority", "mountPath": AUTHORITY, "readOnly": True},
+            {"name": "authority", "mountPath": _AUTHORITY, "readOnly": True},
             {"name": "token", "mountPath": TOKENS, "readOnly": True},
         ],
     }
