@@ -208,6 +208,19 @@ class TestKilled:
         journal.interrupted(2**62)
         assert read(LINES["stream"][-1:], journal) == []
 
+    def test_a_clock_that_is_set_back_stops_neither_the_forgetting_nor_the_search(self) -> None:
+        journal = Journal(GATE)
+        read([LINES["stream"][0], self.DURING], journal)
+        assert len(passing(journal, 121, -3600)) == 122
+        assert len(journal.state.over) < 10
+
+    def test_lines_that_overtook_each_other_are_no_time_that_passes(self) -> None:
+        journal = Journal(GATE)
+        read(LINES["whole"], journal)
+        before = journal.state.beat
+        read(moved(LINES["wrong-key"], 10, "a") + moved(LINES["wrong-key"], 9, "b") * 9, journal)
+        assert journal.state.beat == before + 1
+
     def test_what_is_over_is_forgotten(self) -> None:
         journal = Journal(GATE)
         read(LINES["whole"], journal)
