@@ -131,8 +131,9 @@ class _Written:
         lines += [None] * (self._count - len(lines))
         labels += [{}] * (self._count - len(labels))
         labels[-1] = _object(self._end.backend)
+        judged = [_judged(each) for each in labels]
         found = [
-            self._earlier(number, line, labels[number - 1], again=labels[number - 1] in labels[number:])
+            self._earlier(number, line, labels[number - 1], again=judged[number - 1] in judged[number:])
             for number, line in enumerate(lines[:-1], 1)
         ]
         return [*found, self._last(outcome, labels[-1], tokens.tokens_of(self._end.usage))]
@@ -207,6 +208,12 @@ def _consumer(client: str) -> str:
     """namespace/name; "" for callers without a key."""
     parts = client.split(".")
     return "/".join(parts[2:])[:_LONGEST_OBJECT] if len(parts) == 4 and all(parts) and parts[3] != ANYBODY else ""
+
+
+def _judged(labels: dict[str, Any]) -> object:
+    """What answers for an attempt: its revision, under whatever names the route has it; else its backend."""
+    revision = labels.get("deployment"), labels.get("revision")
+    return revision if all(revision) else labels
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -80,6 +80,15 @@ def test_an_attempt_is_superseded_by_a_later_one_on_the_same_revision_only() -> 
     assert [each.superseded for each in read(LINES["fallback-500"])] == [False, False]
 
 
+def test_a_revision_answers_for_itself_under_two_names_of_a_route() -> None:
+    renamed = [
+        replace(each, backend=each.backend.replace('"main"', '"spare"')) if number >= 2 else each
+        for number, each in enumerate(LINES["all-500"])
+    ]
+    found = read(renamed)
+    assert [(each.backend, each.superseded) for each in found] == [("main", True), ("spare", True), ("spare", False)]
+
+
 def test_callers_without_a_key_are_no_consumer() -> None:
     (found,) = read([replace(each, request=each.request.replace("ns.acme", "ns._anybody")) for each in LINES["whole"]])
     assert (found.consumer, found.team) == ("", "")
