@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from paceline.api.record import Outcome, Purpose, Record
+from paceline.api.record import MOST_TOKENS, Outcome, Purpose, Record
 from paceline.gateway import outcomes, tokens
 from paceline.gateway.envoy.bootstrap import AGENT
 from paceline.gateway.ir import ANYBODY
@@ -136,7 +136,14 @@ class _Written:
             self._earlier(number, line, labels[number - 1], again=judged[number - 1] in judged[number:])
             for number, line in enumerate(lines[:-1], 1)
         ]
-        return [*found, self._last(outcome, labels[-1], tokens.tokens_of(self._end.usage))]
+        return [*found, self._last(outcome, labels[-1], tokens.tokens_of(self._end.usage, self._most()))]
+
+    def _most(self) -> int:
+        """Tokens that the answer can have; what a server says beyond them is wrong, and would cost without end."""
+        bound, choices = self._asked.get("bound"), self._asked.get("n")
+        if not isinstance(bound, int) or not isinstance(choices, int) or min(bound, choices) < 1:
+            return MOST_TOKENS
+        return min(bound * choices, MOST_TOKENS)
 
     def _earlier(self, number: int, line: Line | None, labels: dict[str, Any], *, again: bool) -> Record:
         """An attempt after which there was another one."""

@@ -89,6 +89,23 @@ def test_a_revision_answers_for_itself_under_two_names_of_a_route() -> None:
     assert [(each.backend, each.superseded) for each in found] == [("main", True), ("spare", True), ("spare", False)]
 
 
+@pytest.mark.parametrize(
+    ("asked", "output", "complete"),
+    [
+        ({"bound": 5, "n": 2}, 10, False),
+        ({"bound": 50, "n": 2}, 99, True),
+        ({"bound": 0, "n": 1}, 99, True),
+        ({"bound": "5", "n": 1}, 99, True),
+        ({"bound": 5}, 99, True),
+    ],
+)
+def test_no_server_makes_more_tokens_than_it_was_allowed(asked: Any, output: int, complete: bool) -> None:
+    usage = json.dumps({"prompt_tokens": 12, "completion_tokens": 99})
+    begun, end = LINES["whole"]
+    (found,) = read([begun, replace(end, usage=usage, request=json.dumps(asked))])
+    assert (found.output_tokens, found.usage_complete) == (output, complete)
+
+
 def test_callers_without_a_key_are_no_consumer() -> None:
     (found,) = read([replace(each, request=each.request.replace("ns.acme", "ns._anybody")) for each in LINES["whole"]])
     assert (found.consumer, found.team) == ("", "")
