@@ -30,10 +30,12 @@ class Gate:
     Attributes:
         gateway: namespace/name.
         teams: Of consumers that have one, by their client ids.
+        classes: Of the requests of policies that have one, by their names.
     """
 
     gateway: str
     teams: Mapping[str, str]
+    classes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -191,7 +193,7 @@ class _Written:
             backend=_text(labels, "backend"),
             deployment=_text(labels, "deployment", _LONGEST_OBJECT),
             revision=_text(labels, "revision"),
-            request_class=_text(target, "class") or _OTHER,
+            request_class=_text(target, "class") or self._gate.classes.get(_policy(client), _OTHER),
             attempt=number,
             attempts=self._count,
             purpose=Purpose.USER,
@@ -221,6 +223,11 @@ def _judged(labels: dict[str, Any]) -> object:
     """What answers for an attempt: its revision, under whatever names the route has it; else its backend."""
     revision = labels.get("deployment"), labels.get("revision")
     return revision if all(revision) else labels
+
+
+def _policy(client: str) -> str:
+    """The first two parts of a client id."""
+    return ".".join(client.split(".", 2)[:2])
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -75,6 +75,15 @@ def test_objectives_and_classes_travel_with_it() -> None:
     assert (found.request_class, found.ttft_target_us, found.tpot_target_us) == ("order-status", 500_000, None)
 
 
+def test_where_no_route_tells_classes_apart_the_consumer_s_own_counts() -> None:
+    gate = replace(GATE, classes={"external.ab12cd34": "order-status"})
+    begun, end = LINES["whole"]
+    assert [each.request_class for each in read([begun, end], Journal(gate))] == ["order-status"]
+    target = json.dumps({"class": "refund"})
+    assert [each.request_class for each in read([replace(end, target=target)], Journal(gate))] == ["refund"]
+    assert [each.request_class for each in read(LINES["wrong-key"], Journal(gate))] == ["other"]
+
+
 def test_an_attempt_is_superseded_by_a_later_one_on_the_same_revision_only() -> None:
     assert [each.superseded for each in read(LINES["all-500"])] == [True, True, False]
     assert [each.superseded for each in read(LINES["fallback-500"])] == [False, False]
