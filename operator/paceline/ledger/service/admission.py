@@ -31,6 +31,8 @@ from paceline.ledger.service.verifier import Identity
 _log = logging.getLogger(__name__)
 
 HEADER = "x-pl-request"
+#: The code of a refusal, which the gateway's log has: by it a request that found no engine is told from one too many.
+REFUSAL = "x-paceline-refusal"
 _SECOND_US = 1_000_000
 _MOST_ID = 128
 
@@ -43,7 +45,7 @@ async def admit(request: web.Request) -> web.Response:
     metrics.admissions_total.labels(refusal.code if refusal else "Admitted").inc()
     if refusal is None:
         return web.Response()
-    return http.answer(refusal.body, refusal.status, refusal.headers)
+    return http.answer(refusal.body, refusal.status, refusal.headers | {REFUSAL: refusal.code})
 
 
 async def _refusal(request: web.Request) -> Refusal | None:
