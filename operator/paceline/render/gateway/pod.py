@@ -20,6 +20,8 @@ from paceline.render.labels import Manifest
 CLIENTS_PORT = 8080
 #: Of the agent: probes, metrics, and the end of a drain.
 AGENT_PORT = 9003
+#: Of the agent, on loopback only: the list of models, and the beginning of a drain.
+LOCAL_PORT = 9002
 #: Envoy's files, in memory because keys are among them.
 FILES = "/etc/paceline/gateway"
 SECRETS = "/etc/paceline/secrets"
@@ -104,6 +106,8 @@ def _proxy(setup: GatewaySetup, mounted: Mapping[str, tuple[str, ...]]) -> Manif
             "--disable-hot-restart",
             "--reject-unknown-dynamic-fields",
             "--log-level=warning",
+            # What it says against a file is nowhere but in its log; the agent reads it there and passes it on.
+            f"--log-path={LOGS}/envoy.log",
             "--file-flush-interval-msec=100",
         ],
         "ports": [{"name": "clients", "containerPort": CLIENTS_PORT, "protocol": "TCP"}],
@@ -141,6 +145,8 @@ def _agent(gateway: Gateway, setup: GatewaySetup) -> Manifest:
             f"--folder={FILES}",
             f"--logs={LOGS}",
             f"--port={AGENT_PORT}",
+            f"--local-port={LOCAL_PORT}",
+            f"--drain-seconds={longest_seconds(gateway)}",
         ],
         "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
         "ports": [{"name": "metrics", "containerPort": AGENT_PORT, "protocol": "TCP"}],
@@ -148,7 +154,7 @@ def _agent(gateway: Gateway, setup: GatewaySetup) -> Manifest:
         "startupProbe": _probe("/started", 1, _PATIENCE),
         "readinessProbe": _probe("/readyz", 5, 2),
         "livenessProbe": _probe("/healthz", 10, 6),
-        "lifecycle": {"preStop": {"exec": {"command": ["paceline", "gateway-agent", "drain", f"--port={AGENT_PORT}"]}}},
+        "lifecycle": {"preStop": {"exec": {"command": ["paceline", "gateway-agent", "drain", f"--port={LOCAL_PORT}"]}}},
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": CONTAINED,
