@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest_asyncio
 from aiohttp import web
 
+from paceline.api.question import parse
 from paceline.gateway.ir import Admission, Branch, Route, Service
 from tests.support.door import Door
 from tests.support.envoy import Server, serving
@@ -23,7 +24,7 @@ class Ledger:
     """Whom the gateway asks, and what is said next."""
 
     server: Server
-    answer: web.Response
+    answer: Callable[[], web.Response] = web.Response
     seconds: float = 0.0
 
 
@@ -32,9 +33,9 @@ async def ledger(door: Door) -> AsyncIterator[Ledger]:
     async def handle(_request: web.Request, _body: Any) -> web.StreamResponse:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.Event().wait(), found.seconds)
-        return found.answer
+        return found.answer()
 
-    found = Ledger(Server("ledger", handle), web.Response())
+    found = Ledger(Server("ledger", handle))
     async with serving(found.server):
         door.change(
             services=(Service("ledger", "localhost", found.server.port),),
@@ -50,8 +51,22 @@ async def test_it_is_asked_with_what_the_gateway_knows_and_without_the_body(door
     assert asked["path"] == "/v1/admission"
     assert (headers["x-pl-client"], headers["x-pl-model"]) == ("external.ab12cd34.ns.acme", "public-b")
     assert int(headers["x-pl-tokens"]) == 9 + 7
+    question = parse(headers["x-pl-request"])
+    assert (question.consumer, question.model, question.bound, question.prompts) == ("ns/acme", "public-b", 7, 1)
+    assert question.body_bytes > question.prompt_bytes == len('[{"role": "user", "content": "hi"}]')
     assert asked["raw"] == b""
-    assert "authorization" not in headers
+
+
+async def test_what_it_is_told_comes_from_no_client_and_reaches_no_server(door: Door, ledger: Ledger) -> None:
+    forged = {"x-pl-request": '{"client":"external.ab12cd34.ns.rich","model":"public-b"}'}
+    assert (await door.ask("public-b", headers=forged)).status == 200
+    (asked,) = ledger.server.seen
+    assert [parse(value).consumer for name, value in asked["headers"] if name == "x-pl-request"] == ["ns/acme"]
+    door.change(clusters=tuple(replace(each, ours=True) for each in door.running.gateway.clusters))
+    assert (await door.ask("public-b", headers=forged)).status == 200
+    for seen in door.second.seen:
+        assert "x-pl-request" not in dict(seen["headers"])
+    assert "x-pl-client" in dict(door.second.seen[-1]["headers"])
 
 
 async def test_a_late_answer_holds_the_request(door: Door, ledger: Ledger) -> None:
@@ -63,7 +78,7 @@ async def test_a_late_answer_holds_the_request(door: Door, ledger: Ledger) -> No
 
 async def test_a_refusal_reaches_the_client_as_it_is(door: Door, ledger: Ledger) -> None:
     error = {"message": "busy", "type": "rate_limit_error", "param": None, "code": "engines_busy"}
-    ledger.answer = web.json_response({"error": error}, status=429, headers={"retry-after": "7"})
+    ledger.answer = lambda: web.json_response({"error": error}, status=429, headers={"retry-after": "7"})
     found = await door.ask("public-b")
     assert (found.status, json.loads(found.text)["error"]) == (429, error)
     assert found.headers["retry-after"] == "7"
@@ -75,7 +90,7 @@ async def test_without_an_answer_nobody_goes_on(door: Door, ledger: Ledger) -> N
     found = await door.ask("public-b")
     assert found.error == (503, "admission_unavailable")
     assert int(found.headers["retry-after"]) > 0
-    ledger.seconds, ledger.answer = 0, web.Response(status=500)
+    ledger.seconds, ledger.answer = 0, lambda: web.Response(status=500)
     assert (await door.ask("public-b")).error == (503, "admission_unavailable")
     assert not door.second.seen
 

@@ -77,6 +77,8 @@ def _metadata(target: Target, request_class: str, alike: Mapping[str, Cluster]) 
         "ttft": target.objective.ttft_milliseconds,
         "tpot": target.objective.tpot_milliseconds,
     }
+    if target.admission:
+        script["asked"] = True
     if target.max_output_tokens:
         script["bound"] = target.max_output_tokens
     if target.prompt:

@@ -10,6 +10,7 @@ from paceline.gateway.envoy.documents import (
     HASH,
     MODEL,
     POLICY,
+    READ,
     REQUEST_CLASS,
     TOKENS,
     Document,
@@ -40,7 +41,7 @@ def upstream_filters(cluster: Cluster, folder: str, *, rewritten: bool, copied: 
 
 
 def _strip(cluster: Cluster) -> Document:
-    names = ["authorization", *(() if cluster.ours else _REMOVED)]
+    names = ["authorization", READ, *(() if cluster.ours else _REMOVED)]
     return extension(
         "paceline.strip",
         "extensions.filters.http.header_mutation.v3.HeaderMutation",
