@@ -7,6 +7,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest_asyncio
@@ -14,9 +15,11 @@ from aiohttp import web
 
 from paceline.api.question import parse
 from paceline.gateway.ir import Admission, Branch, Route, Service
-from tests.support.door import Door
+from tests.support.certificates import presenting
+from tests.support.door import PUBLIC, Door, token
 from tests.support.envoy import Server, serving
 from tests.support.neutral import answered_by
+from tests.support.worlds import eventually
 
 
 @dataclass
@@ -67,6 +70,57 @@ async def test_what_it_is_told_comes_from_no_client_and_reaches_no_server(door: 
     for seen in door.second.seen:
         assert "x-pl-request" not in dict(seen["headers"])
     assert "x-pl-client" in dict(door.second.seen[-1]["headers"])
+
+
+def shown(asked: dict[str, Any]) -> list[str]:
+    """The credentials that came with a question."""
+    return [value for name, value in asked["headers"] if name == "authorization"]
+
+
+async def test_it_knows_the_gateway_by_a_token_that_is_exchanged_in_time(door: Door, ledger: Ledger) -> None:
+    """As Kubernetes exchanges it: a link beside the file turns to another folder."""
+    path = Path(token(door.folder, "ledger"))
+    door.change(services=(Service("ledger", "localhost", ledger.server.port, token_file=str(path)),))
+    assert (await door.ask("public-b")).status == 200
+    assert shown(ledger.server.seen[-1]) == ["Bearer token-of-ledger"]
+    (path.parent / "new").write_text("exchanged")
+    (path.parent / "new").rename(path)
+
+    async def exchanged() -> bool:
+        await door.ask("public-b")
+        return shown(ledger.server.seen[-1]) == ["Bearer exchanged"]
+
+    await eventually(exchanged, 20)
+    assert [dict(each["headers"])["authorization"] for each in door.second.seen][-1] == "Bearer token-of-second"
+
+
+async def test_what_a_client_says_of_itself_is_not_told(door: Door, ledger: Ledger) -> None:
+    door.change(anonymous=PUBLIC.name)
+
+    async def opened() -> bool:
+        return (await door.ask("public-b", who="of-a-client")).status == 200
+
+    await eventually(opened, 20)
+    assert [shown(each) for each in ledger.server.seen] == [[]]
+    door.change(services=(Service("ledger", "localhost", ledger.server.port, "", token(door.folder, "ledger")),))
+    assert (await door.ask("public-b", who="of-a-client")).status == 200
+    assert shown(ledger.server.seen[-1]) == ["Bearer token-of-ledger"]
+
+
+async def test_it_is_spoken_to_by_tls_and_only_where_it_has_its_name_from_its_authority(door: Door) -> None:
+    async def let_through(_request: web.Request, _body: Any) -> web.StreamResponse:
+        return web.Response()
+
+    (own, authority), (other, others) = (presenting(door.folder, name) for name in ("localhost", "other.example.com"))
+    right, wrong = Server("ledger", let_through, tls=own), Server("impostor", let_through, tls=other)
+    route = Route("public-b", (Branch(answered_by("second", admission=Admission("ledger", 2))),))
+    async with serving(right, wrong):
+        door.change(services=(Service("ledger", "localhost", right.port, authority),), routes=(route,))
+        assert (await door.ask("public-b")).status == 200
+        for port, trusted in ((wrong.port, others), (right.port, others)):
+            door.change(services=(Service("ledger", "localhost", port, trusted),))
+            assert (await door.ask("public-b")).error == (503, "admission_unavailable")
+    assert (len(right.seen), len(wrong.seen), len(door.second.seen)) == (1, 0, 1)
 
 
 async def test_a_late_answer_holds_the_request(door: Door, ledger: Ledger) -> None:

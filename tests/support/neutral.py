@@ -29,6 +29,8 @@ from paceline.gateway.ir import (
     Tls,
 )
 
+#: By which the gateway's pod is known to our own services.
+TOKEN = "/var/run/secrets/paceline/token"
 EXTERNAL = Policy("External", "ab12cd34", ("support-*",), requests_per_minute=600, tokens_per_minute=200_000)
 INTERNAL = Policy("Internal", "0f0f0f0f", ("*",), trusts_class=True)
 REVIEWER = Policy("Reviewer", "9e9e9e9e", ("support-bot",), request_class="order-status")
@@ -138,7 +140,7 @@ def full() -> Gateway:
             Route("closed", (Branch(Refusal("route_not_governed", "This model has no level of automation.")),)),
         ),
         clusters=clusters,
-        services=(Service("ledger", "ledger.paceline.svc", 8443, "/etc/paceline/ca.crt"),),
+        services=(Service("ledger", "ledger.paceline.svc", 8443, "/etc/paceline/ca.crt", TOKEN),),
         denied=(
             Denied(f"{EXTERNAL.name}.ns.broke", "Budget"),
             Denied(f"{INTERNAL.name}.ns.left", "Suspended"),

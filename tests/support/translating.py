@@ -20,9 +20,10 @@ from paceline.gateway.keys import reference, references
 from paceline.gateway.observation import Model, Observation, Serving, Site
 from paceline.gateway.translate import Translation, translate
 from tests.support import consumers, gateways, models
+from tests.support.neutral import TOKEN
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
-LEDGER = Service("ledger", "paceline-ledger.paceline-system.svc", 8443, "/etc/paceline/ca.crt")
+LEDGER = Service("ledger", "paceline-ledger.paceline-system.svc", 8443, "/etc/paceline/ca.crt", TOKEN)
 SITE = Site(LEDGER, hosts=("api.example.com",))
 EXAMPLES = Path(__file__).resolve().parents[2] / "crds" / "examples"
 #: Long enough to be a key.

@@ -315,12 +315,18 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One of our own servers that the proxy asks, by its name in the cluster's DNS."""
+    """One of our own servers that the proxy asks, by its name in the cluster's DNS.
+
+    Attributes:
+        ca_file: Who may have signed its certificate; "": it speaks plain http.
+        token_file: Holds the token by which it knows the gateway; "": it needs none.
+    """
 
     name: str
     host: str
     port: int
     ca_file: str = ""
+    token_file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
