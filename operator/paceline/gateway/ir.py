@@ -17,6 +17,8 @@ Failure = Literal["ConnectFailure", "RateLimited", "ServerError"]
 #: What a server says of the tokens of a stream: nothing, at its end, or in each event (which outlives an abort).
 Usage = Literal["Silent", "Final", "Continuous"]
 Denial = Literal["Budget", "Suspended"]
+#: What must be had before a request goes on: nothing, one of so many requests at a time, or the most that it can cost.
+Reserve = Literal["", "Places", "Money"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,7 @@ class Policy:
         trusts_class: The class is what the consumer's own header says.
         requests_per_minute: Of each consumer; 0: no limit.
         tokens_per_minute: Estimated before the engine has said its own figure; 0: no limit.
-        reserves: Its consumers have something that must never be exceeded (a Hard budget, a number of requests at a
-            time), so somebody is asked before each request.
+        reserves: What must never be exceeded, so that somebody is asked before each request. Money goes before places.
     """
 
     audience: Audience
@@ -79,7 +80,7 @@ class Policy:
     trusts_class: bool = False
     requests_per_minute: int = 0
     tokens_per_minute: int = 0
-    reserves: bool = False
+    reserves: Reserve = ""
 
     @property
     def name(self) -> str:
@@ -221,10 +222,12 @@ class Admission:
     Attributes:
         service: Name of a service.
         seconds: How long the answer may take.
+        optional: A request goes on where nobody can be asked.
     """
 
     service: str
     seconds: int
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,20 +287,20 @@ class Branch:
 
     Attributes:
         request_class: "": every class.
-        reserves: For policies that reserve, and no others; False: for all of them.
+        reserves: For policies that reserve this; "": for all of them.
     """
 
     target: Target | Refusal
     audiences: tuple[Audience, ...] = AUDIENCES
     request_class: str = ""
-    reserves: bool = False
+    reserves: Reserve = ""
 
     def fits(self, policy: Policy, request_class: str) -> bool:
         """Whether it is for a policy's requests of a class."""
         return (
             policy.audience in self.audiences
             and self.request_class in {"", request_class}
-            and (policy.reserves or not self.reserves)
+            and self.reserves in {"", policy.reserves}
         )
 
 

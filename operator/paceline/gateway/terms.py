@@ -87,7 +87,7 @@ def _route(found: Translated) -> ledger_view.Route:
         timeout_seconds=entry.timeout_seconds,
         max_output_tokens=entry.max_output_tokens,
         prompt_bytes=_prompt_bytes(found.route),
-        waits=found.waits,
+        waits=found.waits.now,
         waiting_seconds=entry.waiting.max_seconds if entry.waiting.max_requests else 0,
         waiting_requests=entry.waiting.max_requests,
     )

@@ -107,10 +107,10 @@ def _routes(
     seen: Observation, calling: Iterable[Caller], around: Surroundings
 ) -> tuple[list[Translated], list[Finding]]:
     listed, findings = entries(seen)
-    reserves = any(each.policy.reserves for each in calling)
+    reserved = {each.policy.reserves for each in calling}
     if not listed:
         findings.append(of_gateway(seen.gateway, NO_ROUTES, "", "There is no route."))
-    return [translated(each, around, reserves=reserves) for each in listed], findings
+    return [translated(each, around, reserved) for each in listed], findings
 
 
 def _made(

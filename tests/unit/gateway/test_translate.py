@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from paceline.gateway.consumers import callers
-from paceline.gateway.ir import Endpoint, External, Objective, Pods, Problem, Refusal, Service, Target
+from paceline.gateway.ir import Admission, Endpoint, External, Objective, Pods, Problem, Refusal, Service, Target
 from paceline.gateway.observation import Observation, Serving
 from paceline.gateway.owners import told
 from paceline.gateway.routes import UNAVAILABLE
@@ -254,6 +254,7 @@ def test_requests_wait_where_nobody_can_take_them_now_and_somebody_will(model, m
     admission = target(found).admission
     assert (admission is not None) is waits
     assert admission is None or admission.seconds == 125
+    assert admission is None or admission.optional
     assert found.view.routes[0].waits is waits
 
 
@@ -261,12 +262,46 @@ def test_only_those_are_asked_about_for_whom_something_may_not_be_exceeded():
     hard = consumer({"budgets": [budget(mode="Hard")]}, name="hard")
     found = made(routed(route(), consumers=(hard, consumer())))
     asked, free = found.gateway.routes[0].branches
-    assert (asked.reserves, asked.target.admission.seconds, free.target.admission) == (True, 5, None)
+    assert (asked.reserves, asked.target.admission.seconds, free.target.admission) == ("Money", 125, None)
+    assert not asked.target.admission.optional
     by_consumer = {each.consumer: each.policy for each in found.gateway.keys}
     policies = {each.name: each for each in found.gateway.policies}
     one = found.gateway.routes[0]
     assert one.branch(policies[by_consumer["hard"]], "") == asked
     assert one.branch(policies[by_consumer["site"]], "") == free
+
+
+def test_without_the_ledger_all_go_on_but_those_with_a_hard_budget():
+    hard = consumer({"budgets": [budget(mode="Hard")]}, name="hard")
+    few = consumer({"limits": {"maxConcurrentRequests": 2}}, name="few")
+    (calm,) = made(routed(route(), consumers=(few, hard, consumer()))).gateway.routes
+    assert [(each.reserves, each.target.admission) for each in calm.branches] == [
+        ("Money", Admission("ledger", 125)),
+        ("Places", Admission("ledger", 125, optional=True)),
+        ("", None),
+    ]
+    full = (served(saturated=True),)
+    (busy,) = made(routed(route(), consumers=(few, hard, consumer()), models=full)).gateway.routes
+    assert [(each.reserves, each.target.admission) for each in busy.branches] == [
+        ("Money", Admission("ledger", 125)),
+        ("", Admission("ledger", 125, optional=True)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("known", "backends", "seconds"),
+    [
+        ((served(),), [local()], 125),
+        ((served(servings=()),), [local()], 5),
+        ((served(), served(models.model(name="next"))), [local(), local("b", "next", priority=1)], 5),
+        ((served(),), [local(), external(priority=1)], 5),
+        ((served(),), [local(), local("again", priority=1)], 125),
+    ],
+)
+def test_an_answer_may_come_late_where_requests_wait_for_one_deployment(known, backends, seconds):
+    hard = consumer({"budgets": [budget(mode="Hard")]}, name="hard")
+    found = made(routed(route(*backends), consumers=(hard,), models=known))
+    assert targets(found)[0].admission.seconds == seconds
 
 
 def test_who_is_suspended_or_has_spent_its_budget_is_known_and_gets_nothing():
