@@ -94,7 +94,7 @@ def _external(name: str, external: External) -> Document:
 
 
 def _service(service: Service, limits: Limits, folder: str) -> Document:
-    protocol = {"explicit_http_config": {"http_protocol_options": {}}}
+    protocol: Document = {"explicit_http_config": {"http_protocol_options": {}}}
     options = typed(_HTTP.removeprefix("envoy."), **protocol, http_filters=service_filters(service, folder))
     found = {**_base(service.name, limits), "type": "STRICT_DNS", "dns_lookup_family": "V4_PREFERRED"}
     found["typed_extension_protocol_options"] = {_HTTP: options}
