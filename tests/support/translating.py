@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from paceline.api import consumer, gateway, modeldeployment
 from paceline.api.consumer import Consumer
@@ -116,6 +116,8 @@ class World:
 
 def plain(value: Any) -> Any:
     """Frozen tuples as YAML has them, without fields that have their default."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     if is_dataclass(value) and not isinstance(value, type):
         kind = {"kind": type(value).__name__}
         return kind | {each.name: plain(getattr(value, each.name)) for each in fields(value) if _told(value, each)}

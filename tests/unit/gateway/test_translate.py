@@ -238,24 +238,25 @@ EMPTY = (Serving("r1", "VLLM", "chat"),)
 
 
 @pytest.mark.parametrize(
-    ("model", "more", "waits"),
+    ("model", "more", "waits", "deployment"),
     [
-        (served(), {}, False),
-        (served(saturated=True), {}, True),
-        (served(servings=EMPTY), {}, True),
-        (served(servings=()), {}, False),
-        (served(servings=EMPTY), {"waiting": {"maxSeconds": 0}}, False),
-        (served(servings=EMPTY), {"waiting": {"maxRequests": 0}}, False),
-        (served(saturated=True), {"backends": [local(), external(priority=1)]}, False),
+        (served(), {}, False, "models/chat"),
+        (served(saturated=True), {}, True, "models/chat"),
+        (served(servings=EMPTY), {}, True, "models/chat"),
+        (served(servings=()), {}, False, ""),
+        (served(servings=EMPTY), {"waiting": {"maxSeconds": 0}}, False, ""),
+        (served(servings=EMPTY), {"waiting": {"maxRequests": 0}}, False, ""),
+        (served(saturated=True), {"backends": [local(), external(priority=1)]}, False, ""),
     ],
 )
-def test_requests_wait_where_nobody_can_take_them_now_and_somebody_will(model, more, waits):
+def test_requests_wait_where_nobody_can_take_them_now_and_somebody_will(model, more, waits, deployment):
     found = made(routed({**route(), **more}, models=(model,)))
     admission = target(found).admission
     assert (admission is not None) is waits
     assert admission is None or admission.seconds == 125
     assert admission is None or admission.optional
-    assert found.view.routes[0].waits is waits
+    assert found.terms.gateway.routes[0].deployment == deployment
+    assert [each.name for each in found.terms.deployments] == [deployment] * bool(deployment)
 
 
 def test_only_those_are_asked_about_for_whom_something_may_not_be_exceeded():
@@ -407,7 +408,7 @@ def test_with_an_adapter_its_answers_are_checked_and_without_one_nobody_is_answe
     (cluster,) = found.gateway.clusters
     assert (cluster.servers, cluster.ours, cluster.model) == (adapter, True, "bot")
     assert found.schemas == {"bot": "{}"}
-    assert [each.deployment for each in found.view.routes[0].backends] == ["models/chat"]
+    assert [(each.name, each.model) for each in found.terms.gateway.routes[0].backends] == [("main", "chat")]
 
 
 MIRRORED = route(local(), local("shadow", "next", weight=0), mirror={"backend": "shadow", "weightPercent": 5})
@@ -420,7 +421,7 @@ def test_copies_go_to_a_cluster_of_their_own_which_answers_nobody():
     assert one.mirror.percent == 5
     assert [each.name for each in found.gateway.clusters if each.name.endswith("_mirror")] == [one.mirror.cluster]
     assert [[share.weight for share in group] for group in one.groups] == [[100]]
-    assert [each.name for each in found.view.routes[0].backends] == ["main"]
+    assert [each.name for each in found.terms.gateway.routes[0].backends] == ["main"]
 
 
 def test_where_there_is_nobody_for_copies_requests_are_answered_all_the_same():
@@ -445,7 +446,7 @@ def test_without_authentication_everybody_is_an_external_caller_and_no_key_is_ne
     found = made(seen(gateway({"authentication": "None"})))
     (policy,) = found.gateway.policies
     assert (found.gateway.anonymous, policy.audience, policy.models) == (policy.name, "External", ("*",))
-    assert (found.gateway.keys, found.view.callers) == ((), ())
+    assert (found.gateway.keys, found.terms.consumers, found.terms.gateway.anonymous) == ((), (), True)
     assert made(seen()).gateway.anonymous == ""
 
 
