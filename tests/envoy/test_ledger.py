@@ -1,4 +1,4 @@
-"""The real ledger behind a real Envoy: clients hear what it says, who waits is let through, who leaves holds nothing."""
+"""The real ledger behind a real Envoy: clients hear what it says, who waits is let through, who left holds nothing."""
 
 from __future__ import annotations
 
