@@ -66,7 +66,9 @@ def consumer_of(trial: int) -> str:
 
 
 def body_of(trial: int) -> bytes:
-    content = {"model": "bot", "messages": [], "max_tokens": OUTPUT, "user": consumer_of(trial)}
+    """Most of it is no prompt, but is read by the model."""
+    tools = [{"type": "function", "function": {"name": "look_up", "description": "x" * 4000}}]
+    content = {"model": "bot", "messages": [], "max_tokens": OUTPUT, "tools": tools, "user": consumer_of(trial)}
     return json.dumps(content).encode()
 
 
