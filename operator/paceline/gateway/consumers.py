@@ -7,11 +7,11 @@ from dataclasses import dataclass, fields, replace
 
 from paceline.api import consumer_reasons as reasons
 from paceline.api.consumer import Consumer
-from paceline.api.consumer_spec import ConsumerLimits
+from paceline.api.consumer_spec import ConsumerLimits, ConsumerSpec
 from paceline.api.digest import digest
 from paceline.api.gateway import Gateway
 from paceline.gateway.finding import Finding, of_consumer
-from paceline.gateway.ir import Denied, Policy
+from paceline.gateway.ir import Denied, Policy, Reserve
 from paceline.gateway.observation import Observation
 from paceline.gateway.selector import selects
 
@@ -76,7 +76,6 @@ def policy_of(consumer: Consumer) -> Policy:
     """What a Consumer has in common with all that are treated alike. Priority, team and amounts change no route."""
     spec = consumer.spec
     limits = spec.limits or ConsumerLimits()
-    hard = any(each.mode == "Hard" for each in spec.budgets)
     return digested(
         Policy(
             audience=spec.audience,
@@ -86,9 +85,15 @@ def policy_of(consumer: Consumer) -> Policy:
             trusts_class="RequestClass" in spec.trusted_headers,
             requests_per_minute=limits.requests_per_minute or 0,
             tokens_per_minute=limits.tokens_per_minute or 0,
-            reserves=hard or limits.max_concurrent_requests is not None,
+            reserves=_reserves(spec),
         )
     )
+
+
+def _reserves(spec: ConsumerSpec) -> Reserve:
+    if any(each.mode == "Hard" for each in spec.budgets):
+        return "Money"
+    return "Places" if spec.limits and spec.limits.max_concurrent_requests is not None else ""
 
 
 def digested(policy: Policy) -> Policy:

@@ -43,8 +43,15 @@ async def admit(request: web.Request) -> web.Response:
     refusal = await _refusal(request)
     metrics.admission_seconds.observe(asyncio.get_running_loop().time() - began)
     metrics.admissions_total.labels(refusal.code if refusal else "Admitted").inc()
-    if refusal is None:
-        return web.Response()
+    return _answer(refusal) if refusal else web.Response()
+
+
+def unavailable(words: str) -> web.Response:
+    """What the client gets of whom nobody can tell whether it may."""
+    return _answer(admission.unavailable(words))
+
+
+def _answer(refusal: Refusal) -> web.Response:
     return http.answer(refusal.body, refusal.status, refusal.headers | {REFUSAL: refusal.code})
 
 

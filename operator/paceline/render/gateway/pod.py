@@ -121,6 +121,8 @@ def _proxy(setup: GatewaySetup, mounted: Mapping[str, tuple[str, ...]]) -> Manif
         "volumeMounts": [
             {"name": "files", "mountPath": FILES, "readOnly": True},
             {"name": "logs", "mountPath": LOGS},
+            # For the ledger, which it asks for admission.
+            *_ours(),
             *(
                 {"name": f"secret-{number}", "mountPath": f"{SECRETS}/{name}", "readOnly": True}
                 for number, name in enumerate(sorted(mounted))
@@ -161,10 +163,17 @@ def _agent(gateway: Gateway, setup: GatewaySetup) -> Manifest:
         "volumeMounts": [
             {"name": "files", "mountPath": FILES},
             {"name": "logs", "mountPath": LOGS},
-            {"name": "authority", "mountPath": _AUTHORITY, "readOnly": True},
-            {"name": "token", "mountPath": TOKENS, "readOnly": True},
+            *_ours(),
         ],
     }
+
+
+def _ours() -> list[Manifest]:
+    """By what our own services are known, and the pod to them."""
+    return [
+        {"name": "authority", "mountPath": _AUTHORITY, "readOnly": True},
+        {"name": "token", "mountPath": TOKENS, "readOnly": True},
+    ]
 
 
 def _probe(path: str, period: int, failures: int) -> Manifest:
