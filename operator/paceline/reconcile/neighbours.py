@@ -62,6 +62,21 @@ class Neighbours:
         """The Gateways that may serve a ModelDeployment."""
         return [Key(each.namespace, each.name) for each in self.every_gateway() if model in self._wanted(each)]
 
+    def doors_of(self, consumer: Key) -> list[Key]:
+        """The Gateways that a Consumer names now, and those that it may have named before."""
+        found = self._one(self.consumers, Consumer, consumer)
+        if found is None:
+            return sorted(self.gateways.owners)
+        return [Key(ref.namespace or found.namespace, ref.name) for ref in found.spec.gateway_refs]
+
+    def callers_of(self, gateway: Key) -> list[Key]:
+        """The Consumers that name a Gateway."""
+        return [
+            Key(each.namespace, each.name)
+            for each in self.every_consumer()
+            if any((ref.namespace or each.namespace, ref.name) == gateway for ref in each.spec.gateway_refs)
+        ]
+
     def _wanted(self, gateway: Gateway) -> set[Key]:
         named = (
             Key(backend.model_deployment.namespace or gateway.namespace, backend.model_deployment.name)
