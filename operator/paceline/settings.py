@@ -140,7 +140,7 @@ class Gateways(_Section):
     operator_host: str = "paceline-operator.paceline-system.svc"
     ledger_host: str = "paceline-ledger.paceline-system.svc"
     ledger_port: Port = 8443
-    tls_folder: str = "/etc/paceline/tls"
+    tls_folder: str = "/etc/paceline-tls"
 
 
 class ApiRates(_Section):
