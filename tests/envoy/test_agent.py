@@ -84,8 +84,10 @@ async def test_a_changed_route_is_live_within_a_second(serving: Pod) -> None:
 
 
 async def test_a_route_that_moves_to_a_new_cluster_loses_no_request(serving: Pod) -> None:
+    """Its servers are known to be healthy only some time after it is there."""
     statuses: list[int] = []
     over = asyncio.Event()
+    serving.first.handler = _healthy_late
 
     async def client() -> None:
         while not over.is_set():
@@ -93,7 +95,7 @@ async def test_a_route_that_moves_to_a_new_cluster_loses_no_request(serving: Pod
 
     clients = [asyncio.create_task(client()) for _ in range(4)]
     for number in range(6):
-        new = Cluster(f"new-{number}", Pods((Endpoint(LOOPBACK, serving.first.port),)), "engine-n")
+        new = Cluster(f"new-{number}", Pods((Endpoint(LOOPBACK, serving.first.port),), "/health"), "engine-n")
         clusters = tuple(each for each in serving.gateway.clusters if each.name != "second")
         routes = (Route("secret", (Branch(answered_by(new.name)),)),)
         generation = serving.operator.post(replace(serving.gateway, clusters=(*clusters, new), routes=routes))
@@ -334,5 +336,56 @@ async def test_records_are_exactly_once_while_the_agent_is_killed_again_and_agai
         assert last.output_tokens == (0 if status != 200 else 20 if last.streamed else 3)
 
 
+async def _healthy_late(request: web.Request, body: Any) -> web.StreamResponse:
+    if request.path != "/health":
+        return await answer(request, body)
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.Event().wait(), 0.3)
+    return web.Response()
+
+
 async def _failing(_request: Any, _body: Any) -> Any:
     return web.json_response({}, status=500)
+
+
+async def test_records_are_exactly_once_while_envoy_is_killed_again_and_again(serving: Pod) -> None:
+    """Only of requests that began within its last 300 ms may a killed Envoy leave nothing."""
+    chance = random.Random(11)
+    whole: set[str] = set()
+    cut: dict[str, float] = {}
+    kills: list[float] = []
+    url = f"http://{LOOPBACK}:{serving.gateway.listener.port}/v1/chat/completions"
+    headers = {"authorization": f"Bearer {SECRETS['public']}"}
+
+    async def one(after: float) -> None:
+        await asyncio.sleep(after)
+        body = {"model": "public-a", "messages": [], "stream": True, "max_tokens": chance.randrange(1, 200)}
+        number, began = "", time.monotonic()
+        with contextlib.suppress(aiohttp.ClientError):
+            async with serving.client.post(url, json=body, headers=headers) as response:
+                number = response.headers["x-request-id"]
+                cut[number] = began
+                await response.read()
+                whole.add(number)
+
+    async def kill() -> None:
+        for _ in range(4):
+            await asyncio.sleep(1.5 + chance.random())
+            serving.envoy.process.kill()
+            kills.append(time.monotonic())
+            await asyncio.to_thread(serving.envoy.process.wait, 10)
+            await asyncio.to_thread(serving.start_envoy)
+
+    await asyncio.gather(kill(), *(one(chance.random() * 9) for _ in range(250)))
+    assert len(kills) == 4
+    for number in whole:
+        cut.pop(number)
+    due = whole | {number for number, began in cut.items() if all(abs(at - began) > 0.3 for at in kills)}
+    await eventually(lambda: all(serving.ledger.of(each) for each in due), 20, "records")
+    assert len(due) > 150
+    assert len(cut) > 5
+    for number in due:
+        (found,) = serving.ledger.of(number)
+        assert found.outcome is (Outcome.COMPLETED if number in whole else Outcome.INTERRUPTED)
+    assert {each.outcome for each in serving.ledger.found.values()} == {Outcome.COMPLETED, Outcome.INTERRUPTED}
+    assert len(serving.ledger.found) <= len(whole) + len(cut) + 30

@@ -91,6 +91,10 @@ async def test_a_share_of_the_requests_is_copied(door: Door) -> None:
         assert (await door.ask("public-b")).status == 200
     await eventually(lambda: len(door.first.seen) >= 30)
     assert len(door.first.seen) <= 95
+    mirrored(door)
+    before = len(door.first.seen)
+    assert (await door.ask("public-b")).status == 200
+    await eventually(lambda: len(door.first.seen) == before + 1)
 
 
 async def test_fallback_and_copies_go_together(door: Door) -> None:

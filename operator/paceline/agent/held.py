@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -31,8 +31,8 @@ class Numbered:
 class Addresses:
     """Where pods are."""
 
-    version: str = ""
-    files: Mapping[str, str] = field(default_factory=dict)
+    version: str
+    files: Mapping[str, str]
 
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
 
@@ -50,6 +50,7 @@ class Refused:
     words: str
 
 
+NOWHERE = Addresses("", {})
 _ADDRESSES = TypeAdapter(Addresses)
 _REFUSED = TypeAdapter(Refused)
 _GENERATION = TypeAdapter(_Generation)
@@ -72,7 +73,7 @@ class Held:
         self._refused = folder / OWN / "refused.json"
         text = take(self._program)
         self.program = self._read(text) if text else None
-        self.addresses = _addresses(take(self._addresses) or "") or Addresses()
+        self.addresses = _addresses(take(self._addresses) or "") or NOWHERE
         self.refused = _refused(take(self._refused) or "")
 
     def numbered(self, text: bytes) -> Numbered:
