@@ -15,6 +15,7 @@ from paceline.gateway.ir import Admission, Branch, Policy, Route, Service
 from paceline.ledger.accounts import standings
 from paceline.ledger.store import Store
 from paceline.settings import microseconds
+from tests.support.certificates import certificate_for
 from tests.support.door import SECRETS, STAFF, Door, token
 from tests.support.ledger import budget
 from tests.support.ledger_config import DEPLOYMENT, a_budget, a_config, a_consumer, a_deployment, a_gateway, a_route
@@ -75,12 +76,16 @@ def entry(model: str, **more: Any) -> dict[str, Any]:
 @asynccontextmanager
 async def housed(door: Door, folder: Path) -> AsyncIterator[House]:
     url = f"sqlite:///{folder}/ledger.db"
-    async with replicas(url, folder, now_us=microseconds) as (desk,):
+    certificate, private = certificate_for("localhost")
+    (folder / "tls").mkdir()
+    (folder / "tls" / "tls.crt").write_bytes(certificate)
+    (folder / "tls" / "tls.key").write_bytes(private)
+    async with replicas(url, folder, now_us=microseconds, tls=folder / "tls") as (desk,):
         labels = (("backend", "main"), ("model", "engine-b"))
         clusters = tuple(
             replace(each, labels=labels) if each.name == "second" else each for each in door.running.gateway.clusters
         )
-        known = Service("ledger", "localhost", desk.port, token_file=token(folder, "pod-1"))
+        known = Service("ledger", "localhost", desk.port, str(folder / "tls" / "tls.crt"), token(folder, "pod-1"))
         door.change(
             clusters=clusters,
             policies=(HARD, STAFF),
