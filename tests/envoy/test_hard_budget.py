@@ -140,7 +140,7 @@ class Fleet:
                 return 1
             if seconds > 1:
                 return 0
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(self.truth.dice.random() * 0.1)
         return 0
 
     async def quiet(self) -> None:

@@ -15,6 +15,7 @@ from paceline.gateway.ir import Admission, Branch, Policy, Route, Service
 from paceline.ledger.accounts import standings
 from paceline.ledger.store import Store
 from paceline.settings import microseconds
+from tests.support.certificates import certificate_for
 from tests.support.door import SECRETS, STAFF, Door, token
 from tests.support.ledger import budget
 from tests.support.ledger_config import DEPLOYMENT, a_budget, a_config, a_consumer, a_deployment, a_gateway, a_route
@@ -75,12 +76,16 @@ def entry(model: str, **more: Any) -> dict[str, Any]:
 @asynccontextmanager
 async def housed(door: Door, folder: Path) -> AsyncIterator[House]:
     url = f"sqlite:///{folder}/ledger.db"
-    async with replicas(url, folder, now_us=microseconds) as (desk,):
+    certificate, private = certificate_for("localhost")
+    (folder / "tls").mkdir()
+    (folder / "tls" / "tls.crt").write_bytes(certificate)
+    (folder / "tls" / "tls.key").write_bytes(private)
+    async with replicas(url, folder, now_us=microseconds, tls=folder / "tls") as (desk,):
         labels = (("backend", "main"), ("model", "engine-b"))
         clusters = tuple(
             replace(each, labels=labels) if each.name == "second" else each for each in door.running.gateway.clusters
         )
-        known = Service("ledger", "localhost", desk.port, token_file=token(folder, "pod-1"))
+        known = Service("ledger", "localhost", desk.port, str(folder / "tls" / "tls.crt"), token(folder, "pod-1"))
         door.change(
             clusters=clusters,
             policies=(HARD, STAFF),
@@ -141,6 +146,16 @@ def queueing(**more: Any) -> dict[str, Any]:
     return entry("public-b", deployment=DEPLOYMENT, waiting=waiting)
 
 
+async def shipped(house: House, count: int) -> None:
+    """The records of so many answers are shipped."""
+
+    async def look() -> bool:
+        await house.shipper.ship()
+        return house.shipper.answered == count
+
+    await eventually(look, 5, f"{count} records")
+
+
 async def waits(house: House, count: int) -> None:
     await eventually(lambda: house.desk.service.rooms.room(DEPLOYMENT).waiting == count, 5, f"{count} to wait")
 
@@ -156,8 +171,7 @@ async def test_who_waits_is_let_through_when_another_is_done(house: House) -> No
     assert int(full.headers["retry-after"]) > 0
     assert (first.status, len(house.door.second.seen)) == (200, 1)
     for left in (1, 0):
-        await asyncio.sleep(0.3)
-        await house.shipper.ship()
+        await shipped(house, 2 - left)
         await waits(house, left)
     assert [each.status for each in await asyncio.gather(*later)] == [200, 200]
 
@@ -189,11 +203,11 @@ async def test_who_leaves_while_waiting_gives_back_its_place_and_its_money(house
     assert await house.reserved() > 0
     going.cancel()
     await waits(house, 0)
-    for _ in range(50):
-        if not await house.reserved():
-            break
-        await asyncio.sleep(0.02)
-    assert await house.reserved() == 0
+
+    async def given_back() -> bool:
+        return not await house.reserved()
+
+    await eventually(given_back, 5)
     assert not house.door.second.seen
 
 

@@ -23,12 +23,14 @@ class Shipper:
         log: Where the proxy writes.
         who: The pod, by its token.
         shipped: Ids of the requests that the ledger has.
+        answered: How many of them were answered.
     """
 
     desk: Desk
     log: Path
     who: str
     shipped: set[str]
+    answered: int = 0
     _read: int = 0
 
     @classmethod
@@ -45,6 +47,7 @@ class Shipper:
             answer = await self.desk.send(*records, who=self.who, completeUs=microseconds())
             assert (answer.status, answer.json["quarantined"]) == (200, 0), answer.text
         self.shipped |= {each.request_id for each in records}
+        self.answered += sum(each.outcome == Outcome.COMPLETED for each in records)
         self._read += len(whole) + bool(whole)
 
 

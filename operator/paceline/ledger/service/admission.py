@@ -85,8 +85,10 @@ class Admission:
         route = self._book.routes.get((self._identity.gateway, self._question.model))
         if route is None:
             return admission.unavailable("The ledger does not know this model yet.")
-        consumer = self._book.consumers.get(self._question.consumer)
-        if consumer is None and not self._book.gateways[self._identity.gateway].anonymous:
+        # A gateway without keys knows nobody, also not the Consumer of the name that it gives to everybody.
+        anonymous = self._book.gateways[self._identity.gateway].anonymous
+        consumer = None if anonymous else self._book.consumers.get(self._question.consumer)
+        if consumer is None and not anonymous:
             return admission.unavailable("The ledger does not know this key yet.")
         if consumer is not None:
             if denied := self._service.denials.of(consumer.name):
