@@ -31,7 +31,12 @@ class Rule:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("The specs, which are the user's: read, never written.", "paceline.dev", ("modeldeployments", "gateways", "consumers"), READ),
+    Rule(
+        "The specs, which are the user's: read, never written.",
+        "paceline.dev",
+        ("modeldeployments", "gateways", "consumers"),
+        READ,
+    ),
     Rule(
         "The status, which is the operator's.",
         "paceline.dev",
