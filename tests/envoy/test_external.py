@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,22 +10,11 @@ from pathlib import Path
 import pytest_asyncio
 
 from paceline.gateway.ir import Branch, Cluster, External, Route
-from tests.support.certificates import certificate_for
+from tests.support.certificates import presenting
 from tests.support.door import Door, answer, token
 from tests.support.envoy import Server, serving
 from tests.support.neutral import answered_by
 from tests.support.worlds import eventually
-
-
-def presenting(folder: Path, name: str) -> tuple[ssl.SSLContext, str]:
-    """A server's side of TLS with a certificate for a name, and the file by which it is trusted."""
-    certificate, key = certificate_for(name)
-    files = folder / f"{name}.crt", folder / f"{name}.key"
-    files[0].write_bytes(certificate)
-    files[1].write_bytes(key)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*files)
-    return context, str(files[0])
 
 
 @dataclass

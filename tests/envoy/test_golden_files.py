@@ -22,7 +22,7 @@ def mounted(folder: Path) -> None:
     """What Kubernetes mounts into the pod: tokens, a certificate, authorities."""
     certificate, private = certificate_for("llm.example.com")
     content = {"tls/tls.crt": certificate, "tls/tls.key": private, "ca.crt": certificate}
-    content |= dict.fromkeys(("engines/support/token", "providers/openai/token"), b"token\n")
+    content |= dict.fromkeys(("engines/support/token", "providers/openai/token", "token"), b"token\n")
     for place, data in content.items():
         path = folder / place
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,6 +35,7 @@ def files(case: str, folder: Path) -> dict[str, Any]:
     found = {}
     for path in sorted((GOLDEN / case).rglob("*.yaml")):
         text = path.read_text().replace("/etc/paceline", str(folder)).replace("/var/log/paceline", str(folder))
+        text = text.replace("/var/run/secrets/paceline", str(folder))
         text = text.replace("/etc/ssl/certs/ca-certificates.crt", str(folder / "ca.crt"))
         found[path.relative_to(GOLDEN / case).with_suffix("").as_posix()] = yaml.safe_load(text)
     Files(folder / "envoy").write(envoy.scripts())

@@ -9,7 +9,8 @@ from tests.support.door import USAGE, Door
 
 
 async def test_a_record_says_who_asked_what_of_whom_and_what_it_took(door: Door) -> None:
-    found = await door.ask("public-a", max_tokens=5, n=2)
+    sent = {"model": "public-a", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 5, "n": 2}
+    found = await door.ask(content=json.dumps(sent).encode())
     record = await door.running.record(found.id)
     assert json.loads(record["request"]) == {
         "client": "external.ab12cd34.ns.acme",
@@ -20,6 +21,8 @@ async def test_a_record_says_who_asked_what_of_whom_and_what_it_took(door: Door)
         "n": 2,
         "prompt_bytes": len('[{"role": "user", "content": "hi"}]'),
         "media": 0,
+        "prompts": 1,
+        "body_bytes": len(json.dumps(sent)),
     }
     assert json.loads(record["usage"]) == USAGE
     assert (record["route"], record["cluster"], json.loads(record["backend"])) == (

@@ -41,11 +41,11 @@ async def test_a_model_that_nobody_may_answer_yet_says_why_and_to_come_back(door
 
 
 async def test_who_reserves_is_answered_by_a_branch_of_its_own(door: Door) -> None:
-    bound = replace(PUBLIC, digest="b0b0b0b0", reserves=True)
+    bound = replace(PUBLIC, digest="b0b0b0b0", reserves="Money")
     door.change(
         policies=(bound, STAFF),
         keys=(key(bound, "acme", "public"), key(STAFF, "staff", "staff")),
-        routes=(Route("public-a", (Branch(answered_by("second"), reserves=True), Branch(answered_by("first")))),),
+        routes=(Route("public-a", (Branch(answered_by("second"), reserves="Money"), Branch(answered_by("first")))),),
     )
     assert await model_of(door, "public-a") == "engine-b"
     assert await model_of(door, "public-a", "staff") == "engine-a"

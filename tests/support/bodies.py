@@ -118,8 +118,17 @@ def meaning(body: bytes, prompt: str = "messages") -> dict[str, Any]:
         "stream": members.get("stream") is True,
         "bound": max(bounds) if bounds else None,
         "n": max(counts["n"] or 1, counts["best_of"] or 1),
+        "prompts": 1 if prompt == "messages" else prompts(members[prompt]),
         "values": members | option_members,
     }
+
+
+def prompts(value: Any) -> int:
+    """How many prompts there are in the one member: tokens that stand beside texts are one prompt together."""
+    if not isinstance(value, list):
+        return 1
+    apart = sum(not isinstance(each, Number) for each in value)
+    return max(1, apart + (apart < len(value)))
 
 
 def _count(value: Any, least: int, most: int) -> int | None:

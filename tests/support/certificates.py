@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import ssl
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -30,3 +32,14 @@ def certificate_for(*names: str) -> tuple[bytes, bytes]:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return certificate.public_bytes(serialization.Encoding.PEM), private
+
+
+def presenting(folder: Path, name: str) -> tuple[ssl.SSLContext, str]:
+    """A server's side of TLS with a certificate for a name, and the file by which it is trusted."""
+    certificate, key = certificate_for(name)
+    files = folder / f"{name}.crt", folder / f"{name}.key"
+    files[0].write_bytes(certificate)
+    files[1].write_bytes(key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*files)
+    return context, str(files[0])

@@ -81,7 +81,7 @@ class Desk:
 
     async def ask(self, method: str, path: str, who: str = "", **more: Any) -> Answer:
         headers = more.pop("headers", {}) | ({"Authorization": f"Bearer {TOKENS[who]}"} if who else {})
-        url = f"http://127.0.0.1:{self.port}{path}"
+        url = f"{'https' if self.service.certificate else 'http'}://127.0.0.1:{self.port}{path}"
         async with self.session.request(method, url, headers=headers, **more) as answer:
             return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, await answer.text())
 
@@ -123,7 +123,8 @@ async def replicas(url: str, folder: Path, count: int = 1, **settings: Any) -> A
     peer = folder / "peer"
     peer.write_text(TOKENS["peer"])
     ports = {f"ledger-{number}": free_port() for number in range(count)}
-    urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()} if count > 1 else {}
+    place = "https://localhost" if settings.get("tls") else "http://127.0.0.1"
+    urls = {name: f"{place}:{port}" for name, port in ports.items()} if count > 1 else {}
     async with AsyncExitStack() as stack:
         desks = []
         for name, port in ports.items():
@@ -141,7 +142,7 @@ async def _running(service: Service) -> AsyncIterator[Desk]:
     await asyncio.wait({task, listening}, return_when=asyncio.FIRST_COMPLETED)
     if not listening.done():
         await task
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, ssl=False)) as session:
         try:
             yield Desk(service, listening.result(), session, stop)
         finally:

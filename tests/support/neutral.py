@@ -29,16 +29,20 @@ from paceline.gateway.ir import (
     Tls,
 )
 
+#: By which the gateway's pod is known to our own services.
+TOKEN = "/var/run/secrets/paceline/token"
 EXTERNAL = Policy("External", "ab12cd34", ("support-*",), requests_per_minute=600, tokens_per_minute=200_000)
 INTERNAL = Policy("Internal", "0f0f0f0f", ("*",), trusts_class=True)
 REVIEWER = Policy("Reviewer", "9e9e9e9e", ("support-bot",), request_class="order-status")
-BOUND = Policy("Internal", "5c5c5c5c", ("*",), reserves=True)
+BOUND = Policy("Internal", "5c5c5c5c", ("*",), reserves="Money")
+SEATED = Policy("Internal", "6d6d6d6d", ("*",), reserves="Places")
 SECRETS = {
     "ns/acme-key/token": "pl_not-a-real-key-acme-0001",
     "ns/acme-key/next": "pl_not-a-real-key-acme-0002",
     "ns/staff-key/token": "pl_not-a-real-key-staff-001",
     "ns/reviewer-key/token": "pl_not-a-real-key-review-01",
     "ns/bound-key/token": "pl_not-a-real-key-bound-001",
+    "ns/seated-key/token": "pl_not-a-real-key-seated-01",
 }
 
 
@@ -83,7 +87,8 @@ def _support() -> Route:
         (
             Branch(held, ("External", "Reviewer"), "order-status"),
             Branch(held, ("External",)),
-            Branch(replace(answer, admission=Admission("ledger", 5)), reserves=True),
+            Branch(replace(answer, admission=Admission("ledger", 5)), reserves="Money"),
+            Branch(replace(answer, admission=Admission("ledger", 5, optional=True)), reserves="Places"),
             Branch(answer),
         ),
     )
@@ -123,13 +128,14 @@ def full() -> Gateway:
             tls=Tls("/etc/paceline/tls/tls.crt", "/etc/paceline/tls/tls.key"),
             limits=Limits(max_request_bytes=8_388_608, max_connections=5000, max_streams_per_connection=50),
         ),
-        policies=(EXTERNAL, INTERNAL, REVIEWER, BOUND),
+        policies=(EXTERNAL, INTERNAL, REVIEWER, BOUND, SEATED),
         keys=(
             key(EXTERNAL, "acme", "ns/acme-key/token"),
             key(EXTERNAL, "acme", "ns/acme-key/next"),
             key(INTERNAL, "staff", "ns/staff-key/token"),
             key(REVIEWER, "reviewer", "ns/reviewer-key/token"),
             key(BOUND, "bound", "ns/bound-key/token"),
+            key(SEATED, "seated", "ns/seated-key/token"),
         ),
         routes=(
             _support(),
@@ -138,7 +144,7 @@ def full() -> Gateway:
             Route("closed", (Branch(Refusal("route_not_governed", "This model has no level of automation.")),)),
         ),
         clusters=clusters,
-        services=(Service("ledger", "ledger.paceline.svc", 8443, "/etc/paceline/ca.crt"),),
+        services=(Service("ledger", "ledger.paceline.svc", 8443, "/etc/paceline/ca.crt", TOKEN),),
         denied=(
             Denied(f"{EXTERNAL.name}.ns.broke", "Budget"),
             Denied(f"{INTERNAL.name}.ns.left", "Suspended"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from paceline.api import consumer, gateway, modeldeployment
 from paceline.api.consumer import Consumer
@@ -20,9 +20,10 @@ from paceline.gateway.keys import reference, references
 from paceline.gateway.observation import Model, Observation, Serving, Site
 from paceline.gateway.translate import Translation, translate
 from tests.support import consumers, gateways, models
+from tests.support.neutral import TOKEN
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
-LEDGER = Service("ledger", "paceline-ledger.paceline-system.svc", 8443, "/etc/paceline/ca.crt")
+LEDGER = Service("ledger", "paceline-ledger.paceline-system.svc", 8443, "/etc/paceline/ca.crt", TOKEN)
 SITE = Site(LEDGER, hosts=("api.example.com",))
 EXAMPLES = Path(__file__).resolve().parents[2] / "crds" / "examples"
 #: Long enough to be a key.
@@ -115,6 +116,8 @@ class World:
 
 def plain(value: Any) -> Any:
     """Frozen tuples as YAML has them, without fields that have their default."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     if is_dataclass(value) and not isinstance(value, type):
         kind = {"kind": type(value).__name__}
         return kind | {each.name: plain(getattr(value, each.name)) for each in fields(value) if _told(value, each)}

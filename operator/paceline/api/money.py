@@ -8,6 +8,8 @@ from paceline.api.base import DECIMAL_PATTERN
 
 #: Micro-units in one unit of the currency.
 UNIT = 1_000_000
+#: Largest price of a million tokens: one unit of the currency for each. Costs rely on it (decide/pricing.py).
+MOST_PER_MILLION = 1_000_000 * UNIT
 
 _DECIMAL = re.compile(DECIMAL_PATTERN)
 

@@ -30,6 +30,12 @@ def ledger(
         list[str] | None, typer.Option(metavar="NAME=URL", help="Each replica, this one too; needs PostgreSQL.")
     ] = None,
     peer_token_file: Annotated[Path | None, typer.Option(help="Token by which replicas know each other.")] = None,
+    tls: Annotated[
+        Path | None, typer.Option(help="Folder with tls.crt and tls.key, read again when they change; default: HTTP.")
+    ] = None,
+    ca_file: Annotated[
+        Path | None, typer.Option(help="Who signed other replicas' certificates; default: whom the machine trusts.")
+    ] = None,
     drain_seconds: Annotated[
         float, typer.Option(min=0, help="Time for requests that wait for an engine after SIGTERM.")
     ] = 30.0,
@@ -48,7 +54,7 @@ def ledger(
     if level not in logging.getLevelNamesMapping():
         fail(f"--log-level is {log_level!r}.", "give DEBUG, INFO, WARNING or ERROR", ExitCode.USAGE)
     set_up(level)
-    settings = Settings(host, port, name, replicas, peer_token_file, config, drain_seconds=drain_seconds)
+    settings = Settings(host, port, name, replicas, peer_token_file, config, tls, ca_file, drain_seconds=drain_seconds)
     verifier = TokenFile(tokens)
     store = Store.open(_url(database_url_file))
 

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from typing import Self
 
 from paceline.api import money
-from paceline.api.ledger_view import MOST_PER_MILLION
 
 #: Tokens that a price is for.
 MILLION = 1_000_000
 #: Largest price, one unit of the currency for each token. With it 10^8 tokens cost 10^14 micro-units, so that 90,000
 #: of the dearest attempts that can be written down still fit into a 64-bit sum.
-MOST = MOST_PER_MILLION
+MOST = money.MOST_PER_MILLION
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,34 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 
 from paceline.api.route_spec import Waiting
 from paceline.gateway.backends import Part
-from paceline.gateway.ir import Admission, Branch, Target
+from paceline.gateway.ir import Admission, Branch, Reserve, Target
 
 #: How long the ledger may take to say what it knows at once; and what is added to the time that a request may wait.
 ANSWER_SECONDS = 5
 
 
-def waits(waiting: Waiting, every: Iterable[Part]) -> bool:
-    """Whether requests wait now: they may, nobody can take one, and somebody will."""
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How a route's requests wait for engines.
+
+    Attributes:
+        now: All of them do, because nobody can take one.
+        deployment: namespace/name of the ModelDeployment for whose engines they wait; "": they wait for none.
+        seconds: How long at most.
+    """
+
+    now: bool = False
+    deployment: str = ""
+    seconds: int = 0
+
+
+NO_WAIT = Wait()
+
+
+def wait(waiting: Waiting, every: Iterable[Part]) -> Wait:
+    """How requests wait: they may, and somebody will take them.
+
+    Where others can answer too, requests wait only while none of them can, and then for the first.
+    """
     found = list(every)
-    may = waiting.max_seconds > 0 and waiting.max_requests > 0
-    return may and not any(each.ready for each in found) and any(each.awaited for each in found)
+    awaited = [each.deployment for each in found if each.awaited and each.deployment]
+    if not (awaited and waiting.max_seconds and waiting.max_requests):
+        return NO_WAIT
+    now = not any(each.ready for each in found)
+    alone = len({each.deployment for each in found}) == 1
+    return Wait(now, awaited[0], waiting.max_seconds) if now or alone else NO_WAIT
 
 
-def branches(target: Target, service: str, waiting_seconds: int | None, *, reserves: bool) -> tuple[Branch, ...]:
+def branches(target: Target, service: str, waits: Wait, reserved: Collection[Reserve]) -> tuple[Branch, ...]:
     """The branches of a route.
+
+    Only those who may never spend more than they have are refused where nobody can be asked: for all others an outage
+    of the service is none of theirs.
 
     Args:
         target: Without admission.
         service: Who is asked.
-        waiting_seconds: How long each request may wait now; None where none waits.
-        reserves: There are consumers whose requests somebody is always asked about.
+        waits: How requests wait. Those of consumers that reserve something may wait at any time.
+        reserved: What the Gateway's consumers reserve.
     """
-    if waiting_seconds is not None:
-        return (Branch(replace(target, admission=Admission(service, waiting_seconds + ANSWER_SECONDS))),)
-    asked = Branch(replace(target, admission=Admission(service, ANSWER_SECONDS)), reserves=True)
-    return (asked, Branch(target)) if reserves else (Branch(target),)
+    admission = Admission(service, ANSWER_SECONDS + waits.seconds)
+    must = replace(target, admission=admission)
+    may = replace(target, admission=replace(admission, optional=True))
+    strict = (Branch(must, reserves="Money"),) if "Money" in reserved else ()
+    if waits.now:
+        return (*strict, Branch(may))
+    return (*strict, *((Branch(may, reserves="Places"),) if "Places" in reserved else ()), Branch(target))

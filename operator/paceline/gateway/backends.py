@@ -45,6 +45,11 @@ class Part:
     objective: Objective = NO_OBJECTIVE
     context_tokens: int | None = None
 
+    @property
+    def deployment(self) -> str:
+        """namespace/name of the ModelDeployment; "" for others."""
+        return dict(self.cluster.labels).get("deployment", "")
+
 
 def parts(entry: Entry, backend: Backend, around: Surroundings) -> list[Part]:
     """The servers of a backend; at least one part, which may have no endpoint.

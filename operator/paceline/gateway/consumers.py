@@ -7,11 +7,11 @@ from dataclasses import dataclass, fields, replace
 
 from paceline.api import consumer_reasons as reasons
 from paceline.api.consumer import Consumer
-from paceline.api.consumer_spec import ConsumerLimits
+from paceline.api.consumer_spec import ConsumerLimits, ConsumerSpec
 from paceline.api.digest import digest
 from paceline.api.gateway import Gateway
 from paceline.gateway.finding import Finding, of_consumer
-from paceline.gateway.ir import Denied, Policy
+from paceline.gateway.ir import Denied, Policy, Reserve
 from paceline.gateway.observation import Observation
 from paceline.gateway.selector import selects
 
@@ -46,7 +46,7 @@ class Caller:
 def callers(seen: Observation) -> tuple[list[Caller], list[Finding]]:
     """Those that may call the Gateway, the oldest first, and what is said of others that name it."""
     gateway = seen.gateway
-    naming = sorted((each for each in seen.consumers if _names(each, gateway)), key=lambda each: each.seniority)
+    naming = sorted((each for each in seen.consumers if names(each, gateway)), key=lambda each: each.seniority)
     taken = [each for each in naming if _takes(gateway, each, seen.namespaces)]
     refused = [_not_permitted(each, gateway) for each in naming if not _takes(gateway, each, seen.namespaces)]
     return [Caller(each, policy_of(each)) for each in taken], refused
@@ -76,7 +76,6 @@ def policy_of(consumer: Consumer) -> Policy:
     """What a Consumer has in common with all that are treated alike. Priority, team and amounts change no route."""
     spec = consumer.spec
     limits = spec.limits or ConsumerLimits()
-    hard = any(each.mode == "Hard" for each in spec.budgets)
     return digested(
         Policy(
             audience=spec.audience,
@@ -86,9 +85,15 @@ def policy_of(consumer: Consumer) -> Policy:
             trusts_class="RequestClass" in spec.trusted_headers,
             requests_per_minute=limits.requests_per_minute or 0,
             tokens_per_minute=limits.tokens_per_minute or 0,
-            reserves=hard or limits.max_concurrent_requests is not None,
+            reserves=_reserves(spec),
         )
     )
+
+
+def _reserves(spec: ConsumerSpec) -> Reserve:
+    if any(each.mode == "Hard" for each in spec.budgets):
+        return "Money"
+    return "Places" if spec.limits and spec.limits.max_concurrent_requests is not None else ""
 
 
 def digested(policy: Policy) -> Policy:
@@ -97,7 +102,8 @@ def digested(policy: Policy) -> Policy:
     return replace(policy, digest=digest(content).removeprefix("sha256:")[:_DIGITS])
 
 
-def _names(consumer: Consumer, gateway: Gateway) -> bool:
+def names(consumer: Consumer, gateway: Gateway) -> bool:
+    """Whether a Consumer wants to be answered by a Gateway."""
     return any(
         ref.name == gateway.name and (ref.namespace or consumer.namespace) == gateway.namespace
         for ref in consumer.spec.gateway_refs

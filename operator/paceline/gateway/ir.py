@@ -21,6 +21,8 @@ Denial = Literal["Budget", "Suspended"]
 MIRROR = "_mirror"
 #: Stands for a Consumer's name in the client id of callers without a key; no object of Kubernetes has such a name.
 ANYBODY = "_anybody"
+#: What must be had before a request goes on: nothing, one of so many requests at a time, or the most that it can cost.
+Reserve = Literal["", "Places", "Money"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,7 @@ class Policy:
         trusts_class: The class is what the consumer's own header says.
         requests_per_minute: Of each consumer; 0: no limit.
         tokens_per_minute: Estimated before the engine has said its own figure; 0: no limit.
-        reserves: Its consumers have something that must never be exceeded (a Hard budget, a number of requests at a
-            time), so somebody is asked before each request.
+        reserves: What must never be exceeded, so that somebody is asked before each request. Money goes before places.
     """
 
     audience: Audience
@@ -83,7 +84,7 @@ class Policy:
     trusts_class: bool = False
     requests_per_minute: int = 0
     tokens_per_minute: int = 0
-    reserves: bool = False
+    reserves: Reserve = ""
 
     @property
     def name(self) -> str:
@@ -225,10 +226,12 @@ class Admission:
     Attributes:
         service: Name of a service.
         seconds: How long the answer may take.
+        optional: A request goes on where nobody can be asked.
     """
 
     service: str
     seconds: int
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,20 +291,20 @@ class Branch:
 
     Attributes:
         request_class: "": every class.
-        reserves: For policies that reserve, and no others; False: for all of them.
+        reserves: For policies that reserve this; "": for all of them.
     """
 
     target: Target | Refusal
     audiences: tuple[Audience, ...] = AUDIENCES
     request_class: str = ""
-    reserves: bool = False
+    reserves: Reserve = ""
 
     def fits(self, policy: Policy, request_class: str) -> bool:
         """Whether it is for a policy's requests of a class."""
         return (
             policy.audience in self.audiences
             and self.request_class in {"", request_class}
-            and (policy.reserves or not self.reserves)
+            and self.reserves in {"", policy.reserves}
         )
 
 
@@ -319,12 +322,18 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One of our own servers that the proxy asks, by its name in the cluster's DNS."""
+    """One of our own servers that the proxy asks, by its name in the cluster's DNS.
+
+    Attributes:
+        ca_file: Who may have signed its certificate; "": it speaks plain http.
+        token_file: Holds the token by which it knows the gateway; "": it needs none.
+    """
 
     name: str
     host: str
     port: int
     ca_file: str = ""
+    token_file: str = ""
 
 
 @dataclass(frozen=True, slots=True)

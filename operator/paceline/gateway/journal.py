@@ -22,6 +22,8 @@ from paceline.gateway.underway import Gate, Underway
 _AFTER = 5
 #: Beats without a word after which a request is taken for lost.
 _SILENT = 120
+#: Lines of several threads may be out of their order by less; beyond it the clock was set back.
+_ORDER_SECONDS = 5
 
 
 @dataclass(slots=True)
@@ -30,7 +32,7 @@ class State:
 
     Attributes:
         beat: Seconds in which the proxy wrote anything. A proxy that was stopped for an hour has missed none.
-        second: The latest of them, since 1970.
+        second: The latest of them, since 1970 by the clock as it is set now.
         open: Requests that go on, by their ids.
         over: Requests that ended lately, and in which beat.
     """
@@ -83,7 +85,7 @@ class Journal:
 
     def _beat(self, second: int) -> list[Record]:
         state = self.state
-        if second <= state.second:
+        if state.second - _ORDER_SECONDS <= second <= state.second:
             return []
         state.second = second
         state.beat += 1

@@ -49,6 +49,8 @@ class Model:
         weights: Shares of its revisions by their label; empty: as many as each has pods that are ready.
         saturated: Its engines are full, so that further requests wait.
         objective: Targets of its requests.
+        capacity: Requests that one of its engines takes at a time; None where that is not known, and as many as come
+            are let through once an engine is ready.
     """
 
     md: ModelDeployment
@@ -56,6 +58,7 @@ class Model:
     weights: Mapping[str, int] = field(default_factory=dict)
     saturated: bool = False
     objective: Objective = NO_OBJECTIVE
+    capacity: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from paceline.api import gateway_reasons as reasons
@@ -10,10 +10,21 @@ from paceline.api.backend_spec import Backend
 from paceline.api.reason import Reason
 from paceline.api.route_spec import Route as Entry
 from paceline.gateway import texts
-from paceline.gateway.admission import branches, waits
+from paceline.gateway.admission import NO_WAIT, Wait, branches, wait
 from paceline.gateway.backends import Part, cluster_name, parts
 from paceline.gateway.finding import Finding, of_gateway
-from paceline.gateway.ir import Branch, Cluster, External, Mirror, Refusal, Retry, Route, Share, Target
+from paceline.gateway.ir import (
+    Branch,
+    Cluster,
+    External,
+    Mirror,
+    Refusal,
+    Reserve,
+    Retry,
+    Route,
+    Share,
+    Target,
+)
 from paceline.gateway.mirror import copied
 from paceline.gateway.observation import NO_OBJECTIVE, Site
 from paceline.gateway.shares import reduced
@@ -34,7 +45,7 @@ class Translated:
     Attributes:
         clusters: All that it refers to.
         answering: The servers that tokens are paid to.
-        waits: Nobody can take a request now, and requests may wait.
+        waits: How requests wait for engines.
         schema: That answers are checked against; "" for none.
     """
 
@@ -42,24 +53,24 @@ class Translated:
     route: Route
     clusters: tuple[Cluster, ...] = ()
     answering: tuple[Part, ...] = ()
-    waits: bool = False
+    waits: Wait = NO_WAIT
     schema: str = ""
     findings: tuple[Finding, ...] = ()
 
 
-def translated(entry: Entry, around: Surroundings, *, reserves: bool) -> Translated:
+def translated(entry: Entry, around: Surroundings, reserved: Collection[Reserve]) -> Translated:
     """Translate an entry.
 
     Args:
         entry: Written or found.
         around: What it is translated in.
-        reserves: There are consumers for whose requests somebody is asked first.
+        reserved: What the Gateway's consumers reserve.
     """
     groups, findings = _groups(entry, around)
     copies, said = _copies(entry, around)
     findings += said
     try:
-        found = _answered(entry, groups, copies, around, reserves=reserves)
+        found = _answered(entry, groups, copies, around, reserved)
     except Unresolved as error:
         return _refused(entry, UNAVAILABLE, [*findings, _finding(entry, around, error.reason, error.message)])
     if not groups:
@@ -97,7 +108,11 @@ def _copies(entry: Entry, around: Surroundings) -> tuple[Cluster | None, list[Fi
 
 
 def _answered(
-    entry: Entry, groups: list[list[_Resolved]], copies: Cluster | None, around: Surroundings, *, reserves: bool
+    entry: Entry,
+    groups: list[list[_Resolved]],
+    copies: Cluster | None,
+    around: Surroundings,
+    reserved: Collection[Reserve],
 ) -> Translated:
     """The route where nothing is in the way.
 
@@ -116,13 +131,13 @@ def _answered(
         adapter = _adapter(entry, site)
         target = replace(target, groups=((Share(adapter.name),),))
         reached = {adapter.name: adapter} | ({copies.name: copies} if copies else {})
-    waiting = entry.waiting.max_seconds if waits(entry.waiting, every) else None
+    waits = wait(entry.waiting, every)
     return Translated(
         entry,
-        Route(entry.model, branches(target, site.ledger.name, waiting, reserves=reserves)),
+        Route(entry.model, branches(target, site.ledger.name, waits, reserved)),
         clusters=tuple(reached.values()),
         answering=tuple(every),
-        waits=waiting is not None,
+        waits=waits,
         schema=schema or "",
     )
 

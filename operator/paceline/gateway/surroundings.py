@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from paceline.api import gateway_reasons as reasons
 from paceline.api.backend_spec import ModelDeploymentBackend
+from paceline.api.conditions import parse_stamp
 from paceline.api.gateway import Gateway
-from paceline.api.ledger_view import Price
+from paceline.api.gateway_spec import Price
 from paceline.gateway.observation import Model, Observation, Site
 from paceline.gateway.texts import Texts
 from paceline.gateway.unresolved import Unresolved
@@ -32,13 +34,12 @@ class Surroundings:
     @classmethod
     def of(cls, seen: Observation, prices: Iterable[Price]) -> Surroundings:
         """Those of a Gateway with these prices."""
-        now_us = seen.now.timestamp() * 1_000_000
         return cls(
             gateway=seen.gateway,
             site=seen.site,
             texts=seen.texts,
             models={(each.md.namespace, each.md.name): each for each in seen.models},
-            prices=frozenset((each.model, each.backend) for each in prices if each.effective_us <= now_us),
+            prices=frozenset((each.model, each.backend or "") for each in prices if _holds(each, seen.now)),
         )
 
     def priced(self, model: str, backend: str) -> bool:
@@ -60,3 +61,8 @@ class Surroundings:
         if found is None:
             raise Unresolved(reasons.BACKEND_MISSING, f"there is no ModelDeployment {namespace}/{wanted.name}")
         return found
+
+
+def _holds(price: Price, now: datetime) -> bool:
+    since = parse_stamp(price.effective_time)
+    return since is None or since <= now

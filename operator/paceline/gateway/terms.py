@@ -1,37 +1,58 @@
-"""What the ledger is told of a Gateway."""
+"""What the ledger is told of a Gateway: its part of the document."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from paceline.api import consumer_reasons as reasons
-from paceline.api import ledger_view, money
-from paceline.api.consumer_spec import Budget, ConsumerLimits
-from paceline.api.ledger_view import LedgerView
+from paceline.api.consumer_spec import ConsumerLimits
+from paceline.api.gateway_spec import Price
+from paceline.api.ledger_config import LedgerBackend, LedgerConsumer, LedgerDeployment, LedgerGateway, LedgerRoute
 from paceline.gateway.backends import Part
 from paceline.gateway.consumers import Caller
 from paceline.gateway.finding import Finding, of_consumer
 from paceline.gateway.ir import Route, Target
 from paceline.gateway.observation import Observation
+from paceline.gateway.queue import queue
 from paceline.gateway.routes import Translated
 
 
-def view(
-    seen: Observation, callers: Iterable[Caller], prices: tuple[ledger_view.Price, ...], routes: Iterable[Translated]
-) -> LedgerView:
-    """The view of a Gateway.
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A Gateway's part.
+
+    Attributes:
+        consumers: That may call it, in the order of their names.
+        deployments: For whose engines its requests wait, in the order of their names.
+    """
+
+    gateway: LedgerGateway
+    consumers: tuple[LedgerConsumer, ...] = ()
+    deployments: tuple[LedgerDeployment, ...] = ()
+
+
+def terms(
+    seen: Observation, callers: Iterable[Caller], prices: tuple[Price, ...], routes: Iterable[Translated]
+) -> Terms:
+    """The part of a Gateway.
 
     Args:
         seen: What was read.
         callers: Consumers that may call it.
-        prices: In the order of their names.
+        prices: In the order of their names, and right.
         routes: All of its entries.
     """
-    return LedgerView(
-        gateway=f"{seen.gateway.namespace}/{seen.gateway.name}",
-        callers=tuple(sorted((_caller(each, seen.zones) for each in callers), key=lambda one: one.consumer)),
-        prices=prices,
-        routes=tuple(sorted((_route(each) for each in routes if each.answering), key=lambda one: one.model)),
+    name = f"{seen.gateway.namespace}/{seen.gateway.name}"
+    told = sorted((_route(each) for each in routes if each.answering), key=lambda one: one.model)
+    queues = {each.deployment for each in told} - {""}
+    models = {f"{each.md.namespace}/{each.md.name}": each for each in seen.models}
+    return Terms(
+        LedgerGateway(
+            name=name, prices=prices, routes=tuple(told), anonymous=seen.gateway.spec.authentication == "None"
+        ),
+        tuple(sorted((_consumer(each, name, seen.zones) for each in callers), key=lambda one: one.name)),
+        tuple(queue(models[each]) for each in sorted(queues)),
     )
 
 
@@ -50,46 +71,35 @@ def wrong_zones(callers: Iterable[Caller], zones: frozenset[str]) -> list[Findin
     ]
 
 
-def _caller(caller: Caller, zones: frozenset[str]) -> ledger_view.Caller:
+def _consumer(caller: Caller, gateway: str, zones: frozenset[str]) -> LedgerConsumer:
+    """A budget with an unknown zone goes on in UTC: none at all would be endless, and a refusal an outage."""
     spec = caller.consumer.spec
-    limits = spec.limits or ConsumerLimits()
-    return ledger_view.Caller(
-        consumer=f"{caller.consumer.namespace}/{caller.consumer.name}",
+    budgets = (
+        each if each.time_zone in zones else each.model_copy(update={"time_zone": "UTC"}) for each in spec.budgets
+    )
+    return LedgerConsumer(
+        name=f"{caller.consumer.namespace}/{caller.consumer.name}",
         team=spec.team or "",
+        gateways=(gateway,),
         clients=(caller.client,),
+        budgets=tuple(budgets),
+        max_concurrent_requests=(spec.limits or ConsumerLimits()).max_concurrent_requests,
         priority=spec.priority,
         suspended=spec.suspended,
-        budgets=tuple(_budget(each, zones) for each in spec.budgets),
-        requests_per_minute=limits.requests_per_minute or 0,
-        tokens_per_minute=limits.tokens_per_minute or 0,
-        max_concurrent_requests=limits.max_concurrent_requests or 0,
     )
 
 
-def _budget(budget: Budget, zones: frozenset[str]) -> ledger_view.Budget:
-    """A budget with an unknown zone goes on in UTC: none at all would be endless, and a refusal an outage."""
-    return ledger_view.Budget(
-        name=budget.name,
-        amount_micros=money.parse(budget.amount),
-        period=budget.period,
-        time_zone=budget.time_zone if budget.time_zone in zones else "UTC",
-        mode=budget.mode,
-        grace_seconds=budget.grace,
-    )
-
-
-def _route(found: Translated) -> ledger_view.Route:
+def _route(found: Translated) -> LedgerRoute:
     entry = found.entry
-    return ledger_view.Route(
+    return LedgerRoute(
         model=entry.model,
-        backends=tuple(_backend(each) for each in found.answering),
+        backends=tuple(dict.fromkeys(_backend(each) for each in found.answering)),
         attempts=1 + entry.retry.attempts,
-        timeout_seconds=entry.timeout_seconds,
-        max_output_tokens=entry.max_output_tokens,
+        longest_seconds=entry.timeout_seconds,
         prompt_bytes=_prompt_bytes(found.route),
-        waits=found.waits,
-        waiting_seconds=entry.waiting.max_seconds if entry.waiting.max_requests else 0,
-        waiting_requests=entry.waiting.max_requests,
+        context_tokens=_context_tokens(found.answering),
+        deployment=found.waits.deployment,
+        waiting=entry.waiting,
     )
 
 
@@ -99,10 +109,11 @@ def _prompt_bytes(route: Route) -> int:
     return max((len(each.text.encode("utf-8", "surrogatepass")) for each in prompts), default=0)
 
 
-def _backend(part: Part) -> ledger_view.Backend:
-    return ledger_view.Backend(
-        name=part.backend,
-        model=part.cluster.model,
-        deployment=dict(part.cluster.labels).get("deployment", ""),
-        context_tokens=part.context_tokens,
-    )
+def _context_tokens(every: Iterable[Part]) -> int | None:
+    """What whoever answers reads at most; None where that is not known of one."""
+    known = [each.context_tokens for each in every]
+    return max((each for each in known if each is not None), default=None) if None not in known else None
+
+
+def _backend(part: Part) -> LedgerBackend:
+    return LedgerBackend(name=part.backend, model=part.cluster.model)

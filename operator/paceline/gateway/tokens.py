@@ -31,11 +31,12 @@ class Tokens:
 NONE = Tokens()
 
 
-def tokens_of(text: str) -> Tokens:
+def tokens_of(text: str, most_output: int = MOST_TOKENS) -> Tokens:
     """Read the object `usage` of the OpenAI API.
 
     Args:
         text: The last one that came; "" where none did.
+        most_output: Tokens that the answer can have at most.
     """
     try:
         usage = json.loads(text)
@@ -52,7 +53,7 @@ def tokens_of(text: str) -> Tokens:
         _count(_part(usage, "completion_tokens_details", "reasoning_tokens")) or 0,
     )
     read = (given, parts[0], made, parts[1])
-    whole = min(given, MOST_TOKENS), min(made, MOST_TOKENS)
+    whole = min(given, MOST_TOKENS), min(made, most_output)
     kept = (whole[0], min(parts[0], whole[0]), whole[1], min(parts[1], whole[1]))
     return Tokens(*kept, UsageSource.REPORTED, sound=read == kept and _sound(usage))
 

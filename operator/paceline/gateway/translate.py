@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from paceline.api.gateway_reasons import NO_ROUTES, UNPRICED
-from paceline.api.ledger_view import LedgerView
 from paceline.gateway import ir
 from paceline.gateway.check import check, sound
 from paceline.gateway.claims import hostnames
@@ -21,7 +20,7 @@ from paceline.gateway.owners import told
 from paceline.gateway.prices import prices
 from paceline.gateway.routes import UNAVAILABLE, Translated, translated
 from paceline.gateway.surroundings import Surroundings
-from paceline.gateway.terms import view, wrong_zones
+from paceline.gateway.terms import Terms, terms, wrong_zones
 
 #: Of callers without a key, where authentication is None.
 _ANYBODY = digested(ir.Policy("External", "", ("*",)))
@@ -34,7 +33,7 @@ class Translation:
     Attributes:
         gateway: Neutral routes without anything that is wrong with them.
         findings: About the Gateway and about Consumers that name it, in order.
-        view: For the ledger.
+        terms: For the ledger.
         mounts: Secrets of the Gateway's namespace that its pods need, by name, each with the keys in it.
         unhealthy: Models whose requests nobody answers now, in order.
         schemas: That answers are checked against, by model, for the adapter.
@@ -42,7 +41,7 @@ class Translation:
 
     gateway: ir.Gateway
     findings: tuple[Finding, ...]
-    view: LedgerView
+    terms: Terms
     mounts: Mapping[str, tuple[str, ...]]
     unhealthy: tuple[str, ...]
     schemas: Mapping[str, str]
@@ -74,7 +73,7 @@ def translate(seen: Observation, secrets: Mapping[str, str]) -> Translation:
     return Translation(
         gateway=kept,
         findings=tuple(sorted(findings)),
-        view=view(seen, calling, priced, routes),
+        terms=terms(seen, calling, priced, routes),
         mounts=mounts(seen.gateway.spec, kept, seen.site.folder),
         unhealthy=unhealthy(kept),
         schemas={each.entry.model: each.schema for each in routes if each.schema},
@@ -107,10 +106,10 @@ def _routes(
     seen: Observation, calling: Iterable[Caller], around: Surroundings
 ) -> tuple[list[Translated], list[Finding]]:
     listed, findings = entries(seen)
-    reserves = any(each.policy.reserves for each in calling)
+    reserved = {each.policy.reserves for each in calling}
     if not listed:
         findings.append(of_gateway(seen.gateway, NO_ROUTES, "", "There is no route."))
-    return [translated(each, around, reserves=reserves) for each in listed], findings
+    return [translated(each, around, reserved) for each in listed], findings
 
 
 def _made(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from paceline.api.record import Outcome, Purpose, Record
+from paceline.api.record import MOST_TOKENS, Outcome, Purpose, Record
 from paceline.gateway import outcomes, tokens
 from paceline.gateway.envoy.bootstrap import AGENT
 from paceline.gateway.ir import ANYBODY
@@ -30,10 +30,12 @@ class Gate:
     Attributes:
         gateway: namespace/name.
         teams: Of consumers that have one, by their client ids.
+        classes: Of the requests of policies that have one, by their names.
     """
 
     gateway: str
     teams: Mapping[str, str]
+    classes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -131,11 +133,19 @@ class _Written:
         lines += [None] * (self._count - len(lines))
         labels += [{}] * (self._count - len(labels))
         labels[-1] = _object(self._end.backend)
+        judged = [_judged(each) for each in labels]
         found = [
-            self._earlier(number, line, labels[number - 1], again=labels[number - 1] in labels[number:])
+            self._earlier(number, line, labels[number - 1], again=judged[number - 1] in judged[number:])
             for number, line in enumerate(lines[:-1], 1)
         ]
-        return [*found, self._last(outcome, labels[-1], tokens.tokens_of(self._end.usage))]
+        return [*found, self._last(outcome, labels[-1], tokens.tokens_of(self._end.usage, self._most()))]
+
+    def _most(self) -> int:
+        """Tokens that the answer can have; what a server says beyond them is wrong, and would cost without end."""
+        bound, choices = self._asked.get("bound"), self._asked.get("n")
+        if not isinstance(bound, int) or not isinstance(choices, int) or min(bound, choices) < 1:
+            return MOST_TOKENS
+        return min(bound * choices, MOST_TOKENS)
 
     def _earlier(self, number: int, line: Line | None, labels: dict[str, Any], *, again: bool) -> Record:
         """An attempt after which there was another one."""
@@ -183,7 +193,7 @@ class _Written:
             backend=_text(labels, "backend"),
             deployment=_text(labels, "deployment", _LONGEST_OBJECT),
             revision=_text(labels, "revision"),
-            request_class=_text(target, "class") or _OTHER,
+            request_class=_text(target, "class") or self._gate.classes.get(_policy(client), _OTHER),
             attempt=number,
             attempts=self._count,
             purpose=Purpose.USER,
@@ -207,6 +217,17 @@ def _consumer(client: str) -> str:
     """namespace/name; "" for callers without a key."""
     parts = client.split(".")
     return "/".join(parts[2:])[:_LONGEST_OBJECT] if len(parts) == 4 and all(parts) and parts[3] != ANYBODY else ""
+
+
+def _judged(labels: dict[str, Any]) -> object:
+    """What answers for an attempt: its revision, under whatever names the route has it; else its backend."""
+    revision = labels.get("deployment"), labels.get("revision")
+    return revision if all(revision) else labels
+
+
+def _policy(client: str) -> str:
+    """The first two parts of a client id."""
+    return ".".join(client.split(".", 2)[:2])
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -154,6 +154,15 @@ async def test_callers_without_a_key_have_no_budget(desk):
     assert (await desk.admit(client="external.0123abcd.platform.anonymous")).status == 200
 
 
+async def test_callers_without_a_key_are_not_the_consumer_that_is_called_so(desk):
+    known = a_consumer("platform/anonymous", suspended=True)
+    client = "external.0123abcd.platform.anonymous"
+    await desk.configure(a_config(gateways=[a_gateway(anonymous=True)], consumers=[known]))
+    assert (await desk.admit(client=client)).status == 200
+    await desk.configure(a_config(2, gateways=[a_gateway()], consumers=[known]))
+    assert (await desk.admit(client=client)).error == (403, "consumer_suspended")
+
+
 async def test_requests_wait_for_an_engine_until_a_record_tells_of_a_free_one(desk):
     await desk.configure(a_config(**queueing()))
     assert (await desk.admit("r1")).status == 200

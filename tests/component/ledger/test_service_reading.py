@@ -129,7 +129,6 @@ async def test_metrics_count_what_was_recorded(desk):
     [
         ("POST", "/v1/records", "pod-1"),
         ("GET", "/v1/deny", "pod-1"),
-        ("POST", "/v1/admission", "pod-1"),
         ("PUT", "/v1/config", "operator"),
         ("POST", "/v1/places", "peer"),
         ("GET", "/v1/usage", "reader"),
@@ -143,6 +142,14 @@ async def test_each_path_is_for_those_whose_token_says_so(desk, method, path, ma
     assert (await desk.ask(method, path)).status == 401
     for header in ("Bearer wrong", "Bearer ", f"Basic {TOKENS[may]}", TOKENS[may]):
         assert (await desk.ask(method, path, headers={"Authorization": header})).status == 401
+
+
+async def test_a_gateway_that_is_not_known_is_no_fault_of_its_clients(desk):
+    """Whatever is answered here reaches a client, whose own key is right."""
+    for who in ("", "operator", "reader", "peer"):
+        answer = await desk.ask("POST", "/v1/admission", who)
+        assert answer.error == (503, "admission_unavailable")
+        assert int(answer.headers["retry-after"]) > 0
 
 
 async def test_an_address_or_method_that_there_is_not_is_told(desk):

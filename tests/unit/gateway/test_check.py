@@ -128,7 +128,7 @@ def test_a_key_that_cannot_be_one_lets_nobody_in(value: str | None) -> None:
     secrets |= {} if value is None else {"ns/staff-key/token": value}
     assert found(full(), secrets) == [("Key", "ns/staff-key/token")]
     left = sound(full(), check(full(), secrets))
-    assert [key.consumer for key in left.keys] == ["acme", "acme", "reviewer", "bound"]
+    assert [key.consumer for key in left.keys] == ["acme", "acme", "reviewer", "bound", "seated"]
 
 
 def test_two_consumers_with_one_key_are_both_kept_out() -> None:

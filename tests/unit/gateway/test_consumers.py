@@ -118,6 +118,7 @@ def test_the_order_of_models_is_nothing_to_a_policy():
 
 
 def test_those_are_asked_about_who_have_something_that_is_never_exceeded():
-    assert not policy_of(consumer({"budgets": [budget()], "limits": {"requestsPerMinute": 5}})).reserves
-    assert policy_of(consumer({"budgets": [budget(mode="Hard")]})).reserves
-    assert policy_of(consumer({"limits": {"maxConcurrentRequests": 1}})).reserves
+    few = {"limits": {"maxConcurrentRequests": 1}}
+    assert policy_of(consumer({"budgets": [budget()], "limits": {"requestsPerMinute": 5}})).reserves == ""
+    assert policy_of(consumer({"budgets": [budget(), budget("day", mode="Hard")]} | few)).reserves == "Money"
+    assert policy_of(consumer({"budgets": [budget()]} | few)).reserves == "Places"

@@ -75,9 +75,44 @@ def test_objectives_and_classes_travel_with_it() -> None:
     assert (found.request_class, found.ttft_target_us, found.tpot_target_us) == ("order-status", 500_000, None)
 
 
+def test_where_no_route_tells_classes_apart_the_consumer_s_own_counts() -> None:
+    gate = replace(GATE, classes={"external.ab12cd34": "order-status"})
+    begun, end = LINES["whole"]
+    assert [each.request_class for each in read([begun, end], Journal(gate))] == ["order-status"]
+    target = json.dumps({"class": "refund"})
+    assert [each.request_class for each in read([replace(end, target=target)], Journal(gate))] == ["refund"]
+    assert [each.request_class for each in read(LINES["wrong-key"], Journal(gate))] == ["other"]
+
+
 def test_an_attempt_is_superseded_by_a_later_one_on_the_same_revision_only() -> None:
     assert [each.superseded for each in read(LINES["all-500"])] == [True, True, False]
     assert [each.superseded for each in read(LINES["fallback-500"])] == [False, False]
+
+
+def test_a_revision_answers_for_itself_under_two_names_of_a_route() -> None:
+    renamed = [
+        replace(each, backend=each.backend.replace('"main"', '"spare"')) if number >= 2 else each
+        for number, each in enumerate(LINES["all-500"])
+    ]
+    found = read(renamed)
+    assert [(each.backend, each.superseded) for each in found] == [("main", True), ("spare", True), ("spare", False)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "output", "complete"),
+    [
+        ({"bound": 5, "n": 2}, 10, False),
+        ({"bound": 50, "n": 2}, 99, True),
+        ({"bound": 0, "n": 1}, 99, True),
+        ({"bound": "5", "n": 1}, 99, True),
+        ({"bound": 5}, 99, True),
+    ],
+)
+def test_no_server_makes_more_tokens_than_it_was_allowed(asked: Any, output: int, complete: bool) -> None:
+    usage = json.dumps({"prompt_tokens": 12, "completion_tokens": 99})
+    begun, end = LINES["whole"]
+    (found,) = read([begun, replace(end, usage=usage, request=json.dumps(asked))])
+    assert (found.output_tokens, found.usage_complete) == (output, complete)
 
 
 def test_callers_without_a_key_are_no_consumer() -> None:
@@ -207,6 +242,19 @@ class TestKilled:
         read([LINES["stream"][0], self.DURING], journal)
         journal.interrupted(2**62)
         assert read(LINES["stream"][-1:], journal) == []
+
+    def test_a_clock_that_is_set_back_stops_neither_the_forgetting_nor_the_search(self) -> None:
+        journal = Journal(GATE)
+        read([LINES["stream"][0], self.DURING], journal)
+        assert len(passing(journal, 121, -3600)) == 122
+        assert len(journal.state.over) < 10
+
+    def test_lines_that_overtook_each_other_are_no_time_that_passes(self) -> None:
+        journal = Journal(GATE)
+        read(LINES["whole"], journal)
+        before = journal.state.beat
+        read(moved(LINES["wrong-key"], 10, "a") + moved(LINES["wrong-key"], 9, "b") * 9, journal)
+        assert journal.state.beat == before + 1
 
     def test_what_is_over_is_forgotten(self) -> None:
         journal = Journal(GATE)

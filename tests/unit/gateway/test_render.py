@@ -91,10 +91,10 @@ def test_an_audience_without_a_branch_may_not_use_the_model() -> None:
 
 
 def test_who_reserves_has_a_branch_of_its_own_only_where_there_is_one() -> None:
-    plain, bound = Policy("Internal", "aaaaaa", ("*",)), Policy("Internal", "bbbbbb", ("*",), reserves=True)
-    asked, free = Branch(answered_by("first"), reserves=True), Branch(answered_by("second"))
+    plain, bound, seated = (Policy("Internal", "aaaaaa", ("*",), reserves=each) for each in ("", "Money", "Places"))
+    asked, free = Branch(answered_by("first"), reserves="Money"), Branch(answered_by("second"))
     route = Route("m", (asked, free))
-    assert (route.branch(plain, ""), route.branch(bound, "")) == (free, asked)
+    assert [route.branch(each, "") for each in (plain, bound, seated)] == [free, asked, free]
     assert Route("m", (free,)).branch(bound, "") == free
     assert Route("m", (asked,)).branch(plain, "") is None
 
@@ -104,6 +104,15 @@ def test_a_request_that_waits_for_admission_is_not_idle() -> None:
     found = everything(rendered(replace(full(), routes=(Route("m", (Branch(waits),)),)))["rds.json"])
     (route,) = [each for each in found if isinstance(each, dict) and "idle_timeout" in each]
     assert (route["timeout"], route["idle_timeout"]) == ("60s", "125s")
+
+
+def test_a_try_to_ask_for_admission_may_last_as_long_as_the_answer() -> None:
+    """Envoy ends each try after the longest pause between two."""
+    waits = answered_by("embed", admission=Admission("ledger", 125))
+    found = everything(rendered(replace(full(), routes=(Route("m", (Branch(waits),)),)))["rds.json"])
+    (asked,) = [each["check_settings"] for each in found if isinstance(each, dict) and "check_settings" in each]
+    service = asked["http_service"]
+    assert service["retry_policy"]["retry_back_off"]["max_interval"] == service["server_uri"]["timeout"] == "125s"
 
 
 def test_an_endpoint_that_comes_changes_one_file() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paceline.api.question import parse
 from tests.support import lua
 from tests.support.lua import Seen
 
@@ -41,7 +42,21 @@ def test_headers_steer_what_comes_next_and_metadata_remembers() -> None:
         "n": 2,
         "prompt_bytes": 35,
         "media": 0,
+        "prompts": 1,
+        "body_bytes": len(json.dumps(BASE | {"max_tokens": 50, "n": 2, "stream": True})),
     }
+    assert "x-pl-request" not in seen.headers
+
+
+def test_who_is_asked_for_admission_is_told_all_that_was_read_and_nobody_else() -> None:
+    body = {"model": "m", "prompt": ["a", "b", "c"], "max_tokens": 50, "n": 2}
+    seen = ask(body, COMPLETIONS, {"asked": True})
+    assert seen.headers["x-pl-request"] == seen.dynamic["paceline"]["request"]
+    question = parse(seen.headers["x-pl-request"])
+    assert (question.consumer, question.operation, question.bound, question.n) == ("ns/me", "completions", 50, 2)
+    assert (question.prompts, question.body_bytes) == (3, len(json.dumps(body)))
+    assert question.prompt_bytes == len('["a", "b", "c"]')
+    assert seen.headers["x-pl-tokens"] == str(4 + 3 * 2 * 50)
 
 
 def test_a_body_that_needs_no_change_is_not_written_again() -> None:

@@ -35,7 +35,8 @@ def check(text: bytes, prompt: str = "messages") -> bool:
     assert ("code" in found) == (meant is None), (text, found, meant)
     if meant is None:
         return False
-    got = {"model": found["model"], "stream": found["stream"], "bound": found.get("bound"), "n": found["n"]}
+    names = ("model", "stream", "bound", "n", "prompts")
+    got = {name: found.get(name) for name in names}
     assert got == {name: meant[name] for name in got}, text
     for name, (first, last) in found["spans"].items():
         raw = text[first - 1 : last]
@@ -215,6 +216,33 @@ def test_media_are_counted_and_those_named_by_address_too() -> None:
     assert scan(body(tools=parts))["media"] == 0
 
 
+@pytest.mark.parametrize(
+    ("value", "prompts"),
+    [
+        ("p", 1),
+        ([], 1),
+        (["p"], 1),
+        (["p", "q", "r"], 3),
+        ([1, 2, 3], 1),
+        ([-1.5e3], 1),
+        ([[1, 2], [3], []], 3),
+        (["p", 1, 2, "q"], 3),
+        ([["p", ["q"]], {"prompt": ["r", "s"]}, None, True], 4),
+        (["[1,2]", '","q"'], 2),
+    ],
+)
+def test_several_prompts_in_one_request_are_counted(value: Any, prompts: int) -> None:
+    for name in ("prompt", "input"):
+        for indent in (None, 1):
+            rest = {"model": "m", name: value, "stop": ["a", "b"], "messages": [1, 2], "x": {name: ["a", "b"]}}
+            text = json.dumps(rest, indent=indent).encode()
+            assert check(text, name)
+            assert scan(text, name)["prompts"] == prompts
+    hidden = b'{"pro\\u006dpt":["a","b"],"model":"m"}'
+    assert scan(hidden, "prompt")["prompts"] == 2
+    assert scan(body(messages=["a", "b"]))["prompts"] == 1
+
+
 def test_conversations_that_begin_alike_hash_alike() -> None:
     begin = [{"role": "system", "content": "s" * 1100}]
     asked = [scan(body(messages=[*begin, {"role": "user", "content": text}]))["hash"] for text in "ab"]
@@ -250,10 +278,12 @@ def text(value: str, draw: random.Random) -> str:
 
 
 @settings(max_examples=400, derandomize=True)
-@given(_MEMBERS, st.integers(0, 2**32), st.sampled_from(["messages", "prompt", "input"]))
-def test_every_document_is_read_as_json_reads_it(members: list[tuple[str, Any]], seed: int, prompt: str) -> None:
+@given(_MEMBERS, st.lists(_VALUES, max_size=5), st.integers(0, 2**32), st.sampled_from(["messages", "prompt", "input"]))
+def test_every_document_is_read_as_json_reads_it(
+    members: list[tuple[str, Any]], items: list[Any], seed: int, prompt: str
+) -> None:
     draw = random.Random(seed)
-    given_prompt = ("messages", []) if prompt == "messages" else (prompt, "p")
+    given_prompt = (prompt, items if prompt == "messages" or draw.random() < 0.7 else "p")
     base = [("model", "m"), given_prompt] if draw.random() < 0.8 else []
     mixed = base + [each for each in members if each[0] not in dict(base)] if draw.random() < 0.7 else base + members
     draw.shuffle(mixed)

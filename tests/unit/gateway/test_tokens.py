@@ -51,6 +51,13 @@ def test_absurd_figures_are_brought_to_what_can_be_and_told(usage: Any, read: To
     assert tokens_of(json.dumps(usage)) == read
 
 
+def test_more_output_than_can_be_is_told() -> None:
+    parts = {"reasoning_tokens": 8}
+    usage = json.dumps({"prompt_tokens": 7, "completion_tokens": 9, "completion_tokens_details": parts})
+    assert tokens_of(usage, 9) == Tokens(7, 0, 9, 8, REPORTED, sound=True)
+    assert tokens_of(usage, 5) == Tokens(7, 0, 5, 5, REPORTED, sound=False)
+
+
 @pytest.mark.parametrize("text", ["", "null", "[]", "{}", '{"prompt_tokens":NaN}', "{" * 2000, "1" * 5000, '{"a":'])
 def test_what_is_no_usage_is_missing(text: str) -> None:
     assert tokens_of(text) == NONE

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from paceline.gateway.consumers import callers
-from paceline.gateway.ir import Endpoint, External, Objective, Pods, Problem, Refusal, Service, Target
+from paceline.gateway.ir import Admission, Endpoint, External, Objective, Pods, Problem, Refusal, Service, Target
 from paceline.gateway.observation import Observation, Serving
+from paceline.gateway.offered import everywhere
 from paceline.gateway.owners import told
 from paceline.gateway.routes import UNAVAILABLE
 from paceline.gateway.translate import Translation
@@ -238,35 +239,71 @@ EMPTY = (Serving("r1", "VLLM", "chat"),)
 
 
 @pytest.mark.parametrize(
-    ("model", "more", "waits"),
+    ("model", "more", "waits", "deployment"),
     [
-        (served(), {}, False),
-        (served(saturated=True), {}, True),
-        (served(servings=EMPTY), {}, True),
-        (served(servings=()), {}, False),
-        (served(servings=EMPTY), {"waiting": {"maxSeconds": 0}}, False),
-        (served(servings=EMPTY), {"waiting": {"maxRequests": 0}}, False),
-        (served(saturated=True), {"backends": [local(), external(priority=1)]}, False),
+        (served(), {}, False, "models/chat"),
+        (served(saturated=True), {}, True, "models/chat"),
+        (served(servings=EMPTY), {}, True, "models/chat"),
+        (served(servings=()), {}, False, ""),
+        (served(servings=EMPTY), {"waiting": {"maxSeconds": 0}}, False, ""),
+        (served(servings=EMPTY), {"waiting": {"maxRequests": 0}}, False, ""),
+        (served(saturated=True), {"backends": [local(), external(priority=1)]}, False, ""),
     ],
 )
-def test_requests_wait_where_nobody_can_take_them_now_and_somebody_will(model, more, waits):
+def test_requests_wait_where_nobody_can_take_them_now_and_somebody_will(model, more, waits, deployment):
     found = made(routed({**route(), **more}, models=(model,)))
     admission = target(found).admission
     assert (admission is not None) is waits
     assert admission is None or admission.seconds == 125
-    assert found.view.routes[0].waits is waits
+    assert admission is None or admission.optional
+    assert found.terms.gateway.routes[0].deployment == deployment
+    assert [each.name for each in found.terms.deployments] == [deployment] * bool(deployment)
 
 
 def test_only_those_are_asked_about_for_whom_something_may_not_be_exceeded():
     hard = consumer({"budgets": [budget(mode="Hard")]}, name="hard")
     found = made(routed(route(), consumers=(hard, consumer())))
     asked, free = found.gateway.routes[0].branches
-    assert (asked.reserves, asked.target.admission.seconds, free.target.admission) == (True, 5, None)
+    assert (asked.reserves, asked.target.admission.seconds, free.target.admission) == ("Money", 125, None)
+    assert not asked.target.admission.optional
     by_consumer = {each.consumer: each.policy for each in found.gateway.keys}
     policies = {each.name: each for each in found.gateway.policies}
     one = found.gateway.routes[0]
     assert one.branch(policies[by_consumer["hard"]], "") == asked
     assert one.branch(policies[by_consumer["site"]], "") == free
+
+
+def test_without_the_ledger_all_go_on_but_those_with_a_hard_budget():
+    hard = consumer({"budgets": [budget(mode="Hard")]}, name="hard")
+    few = consumer({"limits": {"maxConcurrentRequests": 2}}, name="few")
+    (calm,) = made(routed(route(), consumers=(few, hard, consumer()))).gateway.routes
+    assert [(each.reserves, each.target.admission) for each in calm.branches] == [
+        ("Money", Admission("ledger", 125)),
+        ("Places", Admission("ledger", 125, optional=True)),
+        ("", None),
+    ]
+    full = (served(saturated=True),)
+    (busy,) = made(routed(route(), consumers=(few, hard, consumer()), models=full)).gateway.routes
+    assert [(each.reserves, each.target.admission) for each in busy.branches] == [
+        ("Money", Admission("ledger", 125)),
+        ("", Admission("ledger", 125, optional=True)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("known", "backends", "seconds"),
+    [
+        ((served(),), [local()], 125),
+        ((served(servings=()),), [local()], 5),
+        ((served(), served(models.model(name="next"))), [local(), local("b", "next", priority=1)], 5),
+        ((served(),), [local(), external(priority=1)], 5),
+        ((served(),), [local(), local("again", priority=1)], 125),
+    ],
+)
+def test_an_answer_may_come_late_where_requests_wait_for_one_deployment(known, backends, seconds):
+    hard = consumer({"budgets": [budget(mode="Hard")]}, name="hard")
+    found = made(routed(route(*backends), consumers=(hard,), models=known))
+    assert targets(found)[0].admission.seconds == seconds
 
 
 def test_who_is_suspended_or_has_spent_its_budget_is_known_and_gets_nothing():
@@ -328,6 +365,23 @@ def test_an_entry_that_fits_no_model_is_told(pattern, fits):
     assert (("NoSuchModel", pattern) in reasons(found, "Consumer")) is not fits
 
 
+def test_an_entry_is_wrong_only_if_it_fits_no_model_of_any_gateway():
+    refs = [{"name": "public"}, {"name": "other"}]
+    calling = consumer({"gatewayRefs": refs, "models": ["bot", "a", "nothing"]})
+    first, second = (
+        made(seen(gateway({"routes": [route(model=model)]}, name=name), consumers=(calling,)), {})
+        for name, model in (("public", "bot"), ("other", "a"))
+    )
+    about = [[each for each in found.findings if each.kind == "Consumer"] for found in (first, second)]
+    assert [(each.reason, each.subject) for each in everywhere(about)] == [
+        ("NoSuchModel", "nothing"),
+        ("NoSuchModel", "nothing"),
+        ("SecretMissing", ""),
+    ]
+    assert everywhere([]) == []
+    assert len(everywhere(about[:1])) == 3
+
+
 def test_without_routes_no_entry_fits_and_the_gateway_says_so():
     found = made(seen(gateway({"routes": []}), consumers=(consumer({"models": ["*"]}),)))
     assert reasons(found) == [("NoRoutes", "")]
@@ -372,7 +426,7 @@ def test_with_an_adapter_its_answers_are_checked_and_without_one_nobody_is_answe
     (cluster,) = found.gateway.clusters
     assert (cluster.servers, cluster.ours, cluster.model) == (adapter, True, "bot")
     assert found.schemas == {"bot": "{}"}
-    assert [each.deployment for each in found.view.routes[0].backends] == ["models/chat"]
+    assert [(each.name, each.model) for each in found.terms.gateway.routes[0].backends] == [("main", "chat")]
 
 
 MIRRORED = route(local(), local("shadow", "next", weight=0), mirror={"backend": "shadow", "weightPercent": 5})
@@ -385,7 +439,7 @@ def test_copies_go_to_a_cluster_of_their_own_which_answers_nobody():
     assert one.mirror.percent == 5
     assert [each.name for each in found.gateway.clusters if each.name.endswith("_mirror")] == [one.mirror.cluster]
     assert [[share.weight for share in group] for group in one.groups] == [[100]]
-    assert [each.name for each in found.view.routes[0].backends] == ["main"]
+    assert [each.name for each in found.terms.gateway.routes[0].backends] == ["main"]
 
 
 def test_where_there_is_nobody_for_copies_requests_are_answered_all_the_same():
@@ -410,7 +464,7 @@ def test_without_authentication_everybody_is_an_external_caller_and_no_key_is_ne
     found = made(seen(gateway({"authentication": "None"})))
     (policy,) = found.gateway.policies
     assert (found.gateway.anonymous, policy.audience, policy.models) == (policy.name, "External", ("*",))
-    assert (found.gateway.keys, found.view.callers) == ((), ())
+    assert (found.gateway.keys, found.terms.consumers, found.terms.gateway.anonymous) == ((), (), True)
     assert made(seen()).gateway.anonymous == ""
 
 

@@ -77,12 +77,16 @@ def test_the_agent_is_there_before_envoy_and_after_it():
     assert [each["name"] for each in spec["containers"]] == ["envoy"]
 
 
-def test_only_the_agent_gets_a_token_and_it_is_good_for_paceline_alone():
+def test_both_that_ask_our_services_get_a_token_and_it_is_good_for_paceline_alone():
     spec = pod(gateways.gateway())
     (token,) = [each for each in spec["volumes"] if each["name"] == "token"]
     assert token["projected"]["sources"] == [{"serviceAccountToken": {"path": "token", "audience": "paceline"}}]
-    (envoy,) = spec["containers"]
-    assert "token" not in {each["name"] for each in envoy["volumeMounts"]}
+    ours = {"authority": "/etc/paceline/authority", "token": "/var/run/secrets/paceline"}
+    for one in (*spec["containers"], *spec["initContainers"]):
+        mounts = {each["name"]: each for each in one["volumeMounts"]}
+        assert {name: mounts[name]["mountPath"] for name in ours} == ours
+        assert all(mounts[name]["readOnly"] for name in ours)
+    assert not spec["automountServiceAccountToken"]
 
 
 def test_only_envoy_gets_the_tokens_of_providers():

@@ -36,6 +36,9 @@ def documents_of(gateway: Gateway, secrets: Mapping[str, str], folder: str) -> d
             files[f"eds/{cluster.name}.json"] = endpoints_file(servers(cluster.name, cluster.servers))
         if cluster.credential_file:
             files[f"sds/{cluster.name}.json"] = credentials.token(cluster.name, cluster.credential_file)
+    for service in gateway.services:
+        if service.token_file:
+            files[f"sds/{service.name}.json"] = credentials.token(service.name, service.token_file)
     if gateway.listener.tls:
         files[f"sds/{credentials.CERTIFICATE}.json"] = credentials.certificate(gateway.listener.tls)
     return files | {

@@ -8,7 +8,7 @@ from paceline.gateway.envoy.documents import HASH, PACELINE, Document, address, 
 from paceline.gateway.envoy.endpoints import by_file, servers
 from paceline.gateway.envoy.logs import LABELS
 from paceline.gateway.envoy.rewriting import alike, copying
-from paceline.gateway.envoy.upstream import upstream_filters
+from paceline.gateway.envoy.upstream import service_filters, upstream_filters
 from paceline.gateway.ir import Cluster, External, Gateway, Limits, Pods, Service
 
 _HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -29,7 +29,7 @@ def clusters(gateway: Gateway, folder: str) -> list[Document]:
     ordered = sorted(gateway.clusters, key=lambda each: each.name)
     return [
         *(_cluster(each, limits, source, filters[each.name]) for each in ordered),
-        *(_service(each, limits) for each in sorted(gateway.services, key=lambda each: each.name)),
+        *(_service(each, limits, folder) for each in sorted(gateway.services, key=lambda each: each.name)),
     ]
 
 
@@ -93,8 +93,11 @@ def _external(name: str, external: External) -> Document:
     }
 
 
-def _service(service: Service, limits: Limits) -> Document:
+def _service(service: Service, limits: Limits, folder: str) -> Document:
+    protocol: Document = {"explicit_http_config": {"http_protocol_options": {}}}
+    options = typed(_HTTP.removeprefix("envoy."), **protocol, http_filters=service_filters(service, folder))
     found = {**_base(service.name, limits), "type": "STRICT_DNS", "dns_lookup_family": "V4_PREFERRED"}
+    found["typed_extension_protocol_options"] = {_HTTP: options}
     found["load_assignment"] = _named(service.name, service.host, service.port)
     if service.ca_file:
         found["transport_socket"] = _tls(service.host, service.ca_file)

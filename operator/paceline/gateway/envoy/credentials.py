@@ -11,7 +11,7 @@ CERTIFICATE = "certificate"
 
 
 def token(name: str, path: str) -> Document:
-    """The token that a cluster's servers are given."""
+    """The token that a cluster's servers, or a service, are given."""
     return _secret(name, generic_secret={"secret": {"filename": path, "watched_directory": _folder(path)}})
 
 

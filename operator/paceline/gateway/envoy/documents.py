@@ -27,6 +27,8 @@ REQUEST_CLASS = "x-paceline-request-class"
 KEYS = "envoy.filters.http.api_key_auth"
 REQUEST = "paceline.request"
 ADMISSION = "paceline.admission"
+#: The same where requests go on without an answer.
+OPTIONAL_ADMISSION = "paceline.optional-admission"
 #: Namespace of metadata.
 PACELINE = "paceline"
 

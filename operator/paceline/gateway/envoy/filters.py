@@ -8,6 +8,7 @@ from paceline.gateway.envoy.documents import (
     ADMISSION,
     INTERNAL,
     KEYS,
+    OPTIONAL_ADMISSION,
     REQUEST,
     Document,
     extension,
@@ -33,7 +34,8 @@ def http_filters(gateway: Gateway, folder: str) -> list[Document]:
         _discovered(DENY, RBAC, watched(folder, f"{DENY}.json")),
         _discovered(REQUESTS_LIMIT, LOCAL_RATELIMIT, polled(folder, f"{REQUESTS_LIMIT}.json")),
         _discovered(TOKENS_LIMIT, LOCAL_RATELIMIT, polled(folder, f"{TOKENS_LIMIT}.json")),
-        _admission(),
+        _admission(ADMISSION, optional=False),
+        _admission(OPTIONAL_ADMISSION, optional=True),
         _router(gateway),
     ]
 
@@ -56,19 +58,19 @@ def _discovered(name: str, kind: str, source: Document) -> Document:
     return {"name": name, "config_discovery": {"config_source": source, "type_urls": [typed(kind)["@type"]]}}
 
 
-def _admission() -> Document:
-    """Asks only where a route says whom; without an answer nobody goes on.
+def _admission(name: str, *, optional: bool) -> Document:
+    """Asks only where a route says whom. What becomes of requests without an answer cannot be said by routes.
 
     It cannot be disabled here: which filters a request passes is settled before its route is known.
     """
     nobody = {"uri": "http://nobody", "cluster": AGENT, "timeout": "1s"}
     return extension(
-        ADMISSION,
+        name,
         "extensions.filters.http.ext_authz.v3.ExtAuthz",
         http_service={"server_uri": nobody},
         allowed_headers={"patterns": [{"prefix": INTERNAL}, {"exact": "x-request-id"}]},
         status_on_error={"code": "ServiceUnavailable"},
-        failure_mode_allow=False,
+        failure_mode_allow=optional,
     )
 
 

@@ -11,6 +11,7 @@ from paceline.gateway.envoy.documents import (
     CLIENT,
     KEYS,
     MODEL,
+    OPTIONAL_ADMISSION,
     POLICY,
     REQUEST_CLASS,
     Document,
@@ -51,7 +52,7 @@ def routes(gateway: Gateway, secrets: Mapping[str, str]) -> Document:
         "matcher": _matcher(gateway),
         "request_body_buffer_limit": gateway.listener.limits.max_request_bytes,
         "response_headers_to_remove": list(_KEPT_BACK),
-        "typed_per_filter_config": {ADMISSION: not_asked()},
+        "typed_per_filter_config": {ADMISSION: not_asked(), OPTIONAL_ADMISSION: not_asked()},
     }
     if not gateway.anonymous:
         host["typed_per_filter_config"][KEYS] = _keys(gateway, secrets)

@@ -5,12 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from paceline.gateway.envoy.documents import ADMISSION, PACELINE, REQUEST, Document, extension, seconds, typed
+from paceline.gateway.envoy.documents import (
+    ADMISSION,
+    OPTIONAL_ADMISSION,
+    PACELINE,
+    REQUEST,
+    Document,
+    extension,
+    seconds,
+    typed,
+)
 from paceline.gateway.envoy.logs import RECORD
 from paceline.gateway.envoy.rewriting import clusters_of
 from paceline.gateway.ir import Admission, Branch, Cluster, Failure, Mirror, Refusal, Retry, Share, Target
 
 _PER_ROUTE = "extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute"
+_PAUSE = "0.01s"
+#: What of an answer of whoever is asked reaches the client, beside status and body.
+_TOLD = ("content-type", "retry-after")
+#: How often it is asked once more where a connection fails.
+_ASK_AGAIN = 2
 _RETRY_ON: dict[Failure, str] = {
     "ConnectFailure": "connect-failure,refused-stream",
     "RateLimited": "retriable-status-codes",
@@ -44,7 +58,8 @@ def route(name: str, branch: Branch, alike: Mapping[str, Cluster]) -> Document:
     if target.mirror:
         found["route"]["request_mirror_policies"] = [_mirror(target.mirror)]
     if target.admission:
-        found["typed_per_filter_config"] = {ADMISSION: _admission(target.admission)}
+        asking = OPTIONAL_ADMISSION if target.admission.optional else ADMISSION
+        found["typed_per_filter_config"] = {asking: _admission(target.admission)}
     return found
 
 
@@ -77,6 +92,8 @@ def _metadata(target: Target, request_class: str, alike: Mapping[str, Cluster]) 
         "ttft": target.objective.ttft_milliseconds,
         "tpot": target.objective.tpot_milliseconds,
     }
+    if target.admission:
+        script["asked"] = True
     if target.max_output_tokens:
         script["bound"] = target.max_output_tokens
     if target.prompt:
@@ -110,7 +127,7 @@ def _retry(retry: Retry, first_byte_seconds: int) -> Document:
         "num_retries": retry.attempts,
         "per_try_timeout": seconds(first_byte_seconds),
         "refresh_cluster_on_retry": True,
-        "retry_back_off": {"base_interval": "0.01s", "max_interval": "0.1s"},
+        "retry_back_off": {"base_interval": _PAUSE, "max_interval": "0.1s"},
         "retry_host_predicate": [
             extension(
                 "envoy.retry_host_predicates.previous_hosts",
@@ -137,5 +154,13 @@ def _admission(admission: Admission) -> Document:
             "timeout": seconds(admission.seconds),
         },
         "path_override": "/v1/admission",
+        "authorization_response": {"allowed_client_headers": {"patterns": [{"exact": each} for each in _TOLD]}},
+        # A replica that ends closes connections. Who asks twice for one request is answered once.
+        "retry_policy": {
+            "retry_on": "connect-failure,refused-stream,reset",
+            "num_retries": _ASK_AGAIN,
+            # The longest pause is taken for the longest that one try may last, too; without one that is 10 s.
+            "retry_back_off": {"base_interval": _PAUSE, "max_interval": seconds(admission.seconds)},
+        },
     }
     return typed(_PER_ROUTE, check_settings={"http_service": service, "disable_request_body_buffering": True})

@@ -10,13 +10,14 @@ from paceline.gateway.envoy.documents import (
     HASH,
     MODEL,
     POLICY,
+    READ,
     REQUEST_CLASS,
     TOKENS,
     Document,
     extension,
     polled,
 )
-from paceline.gateway.ir import Cluster, External
+from paceline.gateway.ir import Cluster, External, Service
 
 #: What the gateway adds, and what was added for an earlier attempt: attempts share one set of headers. A client's own
 #: were removed before (see `listener`).
@@ -35,12 +36,18 @@ def upstream_filters(cluster: Cluster, folder: str, *, rewritten: bool, copied: 
         copied: It gets copies of requests.
     """
     rewrite = [] if rewritten else [_rewrite(cluster, folder, lua.copied() if copied else lua.upstream())]
-    credential = [_credential(cluster, folder)] if cluster.credential_file else []
-    return [_strip(cluster), *rewrite, *credential, _codec()]
+    credential = [_credential(cluster.name, folder)] if cluster.credential_file else []
+    return [_strip(READ, *(() if cluster.ours else _REMOVED)), *rewrite, *credential, _codec()]
 
 
-def _strip(cluster: Cluster) -> Document:
-    names = ["authorization", *(() if cluster.ours else _REMOVED)]
+def service_filters(service: Service, folder: str) -> list[Document]:
+    """What a question to a service passes: what a client said of itself goes, what the gateway has comes."""
+    credential = [_credential(service.name, folder)] if service.token_file else []
+    return [_strip(), *credential, _codec()]
+
+
+def _strip(*more: str) -> Document:
+    names = ["authorization", *more]
     return extension(
         "paceline.strip",
         "extensions.filters.http.header_mutation.v3.HeaderMutation",
@@ -63,8 +70,8 @@ def _rewrite(cluster: Cluster, folder: str, script: lua.Script) -> Document:
     )
 
 
-def _credential(cluster: Cluster, folder: str) -> Document:
-    source = {"name": cluster.name, "sds_config": polled(folder, f"sds/{cluster.name}.json", _ROTATION_SECONDS)}
+def _credential(name: str, folder: str) -> Document:
+    source = {"name": name, "sds_config": polled(folder, f"sds/{name}.json", _ROTATION_SECONDS)}
     generic = extension(
         "envoy.http.injected_credentials.generic",
         "extensions.http.injected_credentials.generic.v3.Generic",

@@ -10,7 +10,7 @@ local PER_TRY = "x-envoy-upstream-rq-per-try-timeout-ms" -- the router takes it 
 local BYTES_PER_TOKEN = 4 -- of English text; limits per minute count so before an engine has said its own figure
 -- No value of these has a quote or a backslash: see `model` in scan.lua, and ids are made of names of Kubernetes.
 local RECORD = '{"client":"%s","model":"%s","operation":"%s","stream":%s,'
-  .. '"bound":%d,"n":%d,"prompt_bytes":%d,"media":%d}'
+  .. '"bound":%d,"n":%d,"prompt_bytes":%d,"media":%d,"prompts":%d,"body_bytes":%d}'
 local MOST_TOKENS = 1e9 -- the proxy takes a larger figure for none at all
 local WORDS = {
   invalid_json = "The body must be one JSON object, and what is in it valid JSON.",
@@ -53,12 +53,15 @@ end
 
 -- What the chain behind and the records need to know. Headers steer routes, limits and balancing and are gone before a
 -- server sees the request; dynamic metadata stays. It is one text because a structure costs several us more.
-local function tell(h, headers, r, operation, bound)
-  local tokens = math.min(math.ceil(r.prompt_bytes / BYTES_PER_TOKEN) + bound * r.n, MOST_TOKENS)
+local function tell(h, headers, r, operation, bound, size, asked)
+  local tokens = math.min(math.ceil(r.prompt_bytes / BYTES_PER_TOKEN) + bound * r.n * r.prompts, MOST_TOKENS)
   headers:replace("x-pl-hash", ("%d"):format(r.hash))
   headers:replace("x-pl-tokens", ("%d"):format(tokens))
-  h:streamInfo():dynamicMetadata():set("paceline", "request", RECORD:format(
-    headers:get("x-pl-client") or "", r.model, operation.name, tostring(r.stream), bound, r.n, r.prompt_bytes, r.media))
+  local client, stream = headers:get("x-pl-client") or "", tostring(r.stream)
+  local record = RECORD:format(
+    client, r.model, operation.name, stream, bound, r.n, r.prompt_bytes, r.media, r.prompts, size)
+  h:streamInfo():dynamicMetadata():set("paceline", "request", record)
+  if asked then headers:replace("x-pl-request", record) end -- for whoever is asked for admission
 end
 
 -- Where in the changed body is what each server gets its own way: see upstream.lua.
@@ -84,7 +87,7 @@ local function handle(h, operation)
   local route = h:metadata()
   if r.remote > 0 and not route:get("remote_media") then error({code = "remote_media"}, 0) end
   local bound, model = route:get("bound"), route:get("model")
-  tell(h, headers, r, operation, r.bound or operation.bound and bound or 0)
+  tell(h, headers, r, operation, r.bound or operation.bound and bound or 0, #s, route:get("asked"))
   local edits = model and for_server(s, r.spans, r.stream, model, route:get("usage")) or {}
   for_route(s, r, operation, bound, route:get(operation.prompt), edits)
   if not model then places(h, r, operation, edits) end

@@ -209,6 +209,9 @@ local function walk(s, r)
   if p[i] ~= OBJECT then fail("invalid_json") end
   while true do -- a value begins at i
     local c = p[i]
+    if depth == 2 and ends[2] == ARRAY + 2 and r.top == r.prompt then
+      if c == 45 or c >= 48 and c <= 57 then r.tokens = 1 else r.items = r.items + 1 end
+    end
     if c == OBJECT or c == ARRAY then
       depth = depth + 1
       if depth > MAX_DEPTH then fail("too_deep") end
@@ -279,7 +282,7 @@ local PROMPTS = {messages = "^%[", prompt = '^[%["]', input = '^[%["]'}
 -- Reads a body whose prompt is in the member `prompt`. Raises {code, param} for what an engine may refuse or read in
 -- another way than the gateway.
 local function scan(s, prompt)
-  local r = {prompt = prompt, spans = {}, open = {}, media = 0, remote = 0}
+  local r = {prompt = prompt, spans = {}, open = {}, media = 0, remote = 0, items = 0, tokens = 0}
   local p = walk(s, r)
   r.first = find(s, '"', 1, true)
   r.model = model(s, r)
@@ -292,6 +295,8 @@ local function scan(s, prompt)
   local span = r.spans[prompt] or fail("missing_parameter", prompt)
   if not find(sub(s, span[1], span[1]), PROMPTS[prompt]) then fail("invalid_type", prompt) end
   r.prompt_bytes = span[2] - span[1] + 1
+  -- Each text or list of tokens is one prompt, tokens beside them are one together: never less than an engine makes of it.
+  r.prompts = prompt == "messages" and 1 or math.max(1, r.items + r.tokens)
   r.hash = hash(p, span[1], span[2])
   return r
 end

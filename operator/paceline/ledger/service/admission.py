@@ -43,8 +43,15 @@ async def admit(request: web.Request) -> web.Response:
     refusal = await _refusal(request)
     metrics.admission_seconds.observe(asyncio.get_running_loop().time() - began)
     metrics.admissions_total.labels(refusal.code if refusal else "Admitted").inc()
-    if refusal is None:
-        return web.Response()
+    return _answer(refusal) if refusal else web.Response()
+
+
+def unavailable(words: str) -> web.Response:
+    """What the client gets of whom nobody can tell whether it may."""
+    return _answer(admission.unavailable(words))
+
+
+def _answer(refusal: Refusal) -> web.Response:
     return http.answer(refusal.body, refusal.status, refusal.headers | {REFUSAL: refusal.code})
 
 
@@ -78,8 +85,10 @@ class Admission:
         route = self._book.routes.get((self._identity.gateway, self._question.model))
         if route is None:
             return admission.unavailable("The ledger does not know this model yet.")
-        consumer = self._book.consumers.get(self._question.consumer)
-        if consumer is None and not self._book.gateways[self._identity.gateway].anonymous:
+        # A gateway without keys knows nobody, also not the Consumer of the name that it gives to everybody.
+        anonymous = self._book.gateways[self._identity.gateway].anonymous
+        consumer = None if anonymous else self._book.consumers.get(self._question.consumer)
+        if consumer is None and not anonymous:
             return admission.unavailable("The ledger does not know this key yet.")
         if consumer is not None:
             if denied := self._service.denials.of(consumer.name):

@@ -95,10 +95,17 @@ async def _guard(request: web.Request, handler: _Handler) -> web.StreamResponse:
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     identity = await request.app[SERVICE].verifier.verify(token.strip()) if kind.lower() == "bearer" and token else None
     if identity is None:
-        metrics.unauthorized_total.inc()
-        return http.answer({"reason": "Unauthorized", "message": "A bearer token that is known is needed."}, 401)
+        return _stranger(request, 401, "Unauthorized", "A bearer token that is known is needed.")
     if scope not in identity.scopes:
-        metrics.unauthorized_total.inc()
-        return http.answer({"reason": "Forbidden", "message": f"{identity.name} lacks scope {scope}."}, 403)
+        return _stranger(request, 403, "Forbidden", f"{identity.name} lacks scope {scope}.")
     request[IDENTITY] = identity
     return await handler(request)
+
+
+def _stranger(request: web.Request, status: int, reason: str, message: str) -> web.Response:
+    metrics.unauthorized_total.inc()
+    if request.path == "/v1/admission":
+        # It would be given to a client, whose own key is right.
+        log.warning("A gateway asks for admission and cannot: %s", message)
+        return admission.unavailable("The ledger does not know this gateway.")
+    return http.answer({"reason": reason, "message": message}, status)

@@ -36,7 +36,8 @@ async def serve(service: Service, stop: asyncio.Event, on_listen: Callable[[int]
     try:
         await service.start()
         await runner.setup()
-        site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
+        tls = service.certificate.context if service.certificate else None
+        site = web.TCPSite(runner, settings.host, settings.port, ssl_context=tls, backlog=1024)
         await site.start()
         on_listen(runner.addresses[0][1])
         await stop.wait()

@@ -18,6 +18,7 @@ from paceline.ledger.book import Book
 from paceline.ledger.news import News
 from paceline.ledger.service import metrics
 from paceline.ledger.service.access import Access
+from paceline.ledger.service.certificate import Certificate, authority
 from paceline.ledger.service.configfile import ConfigFile
 from paceline.ledger.service.denials import Denials
 from paceline.ledger.service.engines import Engines, Pages
@@ -68,7 +69,9 @@ class Service:
         self.quiet = asyncio.Event()
         self.quiet.set()
         self.denials = Denials()
-        self.session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        self.certificate = Certificate(settings.tls) if settings.tls else None
+        trusted = aiohttp.TCPConnector(ssl=authority(settings.ca_file))
+        self.session = aiohttp.ClientSession(connector=trusted, cookie_jar=aiohttp.DummyCookieJar())
         self.rooms = Rooms(self._opened)
         self.owners = Owners(settings, self.rooms, self.session)
         self._engines = engines or Pages(self.session)
@@ -92,6 +95,8 @@ class Service:
         self.background(self._again("expire reservations", _EXPIRE_SECONDS, self._expire))
         self.background(self._again("remove what is old", _PRUNE_SECONDS, self._prune))
         self.background(self._again("measure engines", _MEASURE_SECONDS, self._measure_all))
+        if self.certificate:
+            self.background(self._again("look for a certificate", looks, self._look_for_certificate))
         self.background(self._spending.run())
 
     def opened(self) -> None:
@@ -176,6 +181,10 @@ class Service:
         if self.access.unwritable:
             # Who would write is refused at once meanwhile, so nobody else finds out that it is well again.
             await self._expire()
+
+    async def _look_for_certificate(self) -> None:
+        if self.certificate:
+            self.certificate.look()
 
     async def _read_file(self) -> None:
         config = self._file.changed() if self._file else None

@@ -18,6 +18,8 @@ class Settings:
         replicas: URLs of all replicas by name, such as http://ledger-0.ledger:8080; empty where it is the only one.
         peer_token_file: Token by which replicas know each other.
         config_file: The document, read again when it changes; None: it comes by PUT.
+        tls: Folder with the certificate that is shown and its key; None: plain HTTP.
+        ca_file: Who may have signed the certificates of other replicas; None: whom the machine trusts.
         look_seconds: Between looks at what other replicas have recorded and been told.
         drain_seconds: For requests that wait for an engine, after SIGTERM.
     """
@@ -28,6 +30,8 @@ class Settings:
     replicas: Mapping[str, str] = field(default_factory=dict)
     peer_token_file: Path | None = None
     config_file: Path | None = None
+    tls: Path | None = None
+    ca_file: Path | None = None
     look_seconds: float = 0.25
     drain_seconds: float = 30.0
     retention: Retention = field(default_factory=Retention)

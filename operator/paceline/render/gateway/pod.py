@@ -6,6 +6,8 @@ shipped. Envoy knows no drain on SIGTERM; so the agent's hook begins one, and En
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from paceline.api.gateway import Gateway
 from paceline.api.names import gateway_labels
 from paceline.api.revision import CONTAINED
@@ -25,7 +27,9 @@ FILES = "/etc/paceline/gateway"
 SECRETS = "/etc/paceline/secrets"
 LOGS = "/var/log/paceline"
 TOKENS = "/var/run/secrets/paceline"
-AUTHORITY = "/etc/paceline/authority"
+_AUTHORITY = "/etc/paceline/authority"
+#: Certificate of who signed those of the operator and of the ledger.
+AUTHORITY_FILE = f"{_AUTHORITY}/{authority.KEY}"
 #: Whom tokens are for.
 AUDIENCE = "paceline"
 _USER = 65532
@@ -37,7 +41,7 @@ _AFTER_SECONDS = 30
 _PATIENCE = 1_000_000
 
 
-def pod_spec(gateway: Gateway, setup: GatewaySetup, mounted: dict[str, tuple[str, ...]]) -> Manifest:
+def pod_spec(gateway: Gateway, setup: GatewaySetup, mounted: Mapping[str, tuple[str, ...]]) -> Manifest:
     """Spec of the pod template.
 
     Args:
@@ -92,7 +96,7 @@ def longest_seconds(gateway: Gateway) -> int:
     return seconds
 
 
-def _proxy(setup: GatewaySetup, mounted: dict[str, tuple[str, ...]]) -> Manifest:
+def _proxy(setup: GatewaySetup, mounted: Mapping[str, tuple[str, ...]]) -> Manifest:
     return {
         "name": "envoy",
         "image": setup.proxy_image,
@@ -117,6 +121,8 @@ def _proxy(setup: GatewaySetup, mounted: dict[str, tuple[str, ...]]) -> Manifest
         "volumeMounts": [
             {"name": "files", "mountPath": FILES, "readOnly": True},
             {"name": "logs", "mountPath": LOGS},
+            # For the ledger, which it asks for admission.
+            *_ours(),
             *(
                 {"name": f"secret-{number}", "mountPath": f"{SECRETS}/{name}", "readOnly": True}
                 for number, name in enumerate(sorted(mounted))
@@ -136,7 +142,7 @@ def _agent(gateway: Gateway, setup: GatewaySetup) -> Manifest:
             f"--gateway={gateway.namespace}/{gateway.name}",
             f"--operator={setup.operator_url}",
             f"--ledger={setup.ledger_url}",
-            f"--ca-file={AUTHORITY}/{authority.KEY}",
+            f"--ca-file={AUTHORITY_FILE}",
             f"--token-file={TOKENS}/token",
             f"--folder={FILES}",
             f"--logs={LOGS}",
@@ -157,10 +163,17 @@ def _agent(gateway: Gateway, setup: GatewaySetup) -> Manifest:
         "volumeMounts": [
             {"name": "files", "mountPath": FILES},
             {"name": "logs", "mountPath": LOGS},
-            {"name": "authority", "mountPath": AUTHORITY, "readOnly": True},
-            {"name": "token", "mountPath": TOKENS, "readOnly": True},
+            *_ours(),
         ],
     }
+
+
+def _ours() -> list[Manifest]:
+    """By what our own services are known, and the pod to them."""
+    return [
+        {"name": "authority", "mountPath": _AUTHORITY, "readOnly": True},
+        {"name": "token", "mountPath": TOKENS, "readOnly": True},
+    ]
 
 
 def _probe(path: str, period: int, failures: int) -> Manifest:
