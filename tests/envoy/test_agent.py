@@ -20,9 +20,10 @@ from aiohttp import web
 
 from paceline.api.record import Outcome
 from paceline.gateway.ir import Branch, Cluster, Endpoint, Pods, Route
-from tests.support.agent import TOKEN, Pod, a_pod, brought_up, until_status
+from tests.support.agent import KEY, TOKEN, Pod, a_pod, brought_up, until_status
 from tests.support.door import SECRETS, answer
-from tests.support.envoy import LOOPBACK
+from tests.support.envoy import LOOPBACK, Server
+from tests.support.envoy import serving as envoy_serving
 from tests.support.neutral import answered_by
 from tests.support.worlds import eventually
 
@@ -156,15 +157,25 @@ async def test_a_limit_that_envoy_reads_late_and_does_not_take_is_taken_back_too
     assert (serving.folder / "files/limit-tokens.json").read_text() != wrong
 
 
-async def test_an_older_generation_is_refused(serving: Pod) -> None:
-    serving.operator.post(with_models(serving, "public-x"))
-    await until_answered(serving, "public-x")
-    await eventually(lambda: serving.operator.report.generation == 2)
-    serving.operator.post(replace(serving.gateway, routes=()), generation=1)
-    await eventually(lambda: "generation 1 is not later than 2" in serving.agent.log.read_text())
-    assert (await serving.ask("public-x"))[0] == 200
-    serving.operator.post(with_models(serving, "public-z"), generation=3)
-    await until_answered(serving, "public-z")
+async def test_an_older_generation_is_refused_whoever_sends_it(pod: Pod) -> None:
+    async with pod.operator.serving():
+        await brought_up(pod)
+        pod.operator.post(with_models(pod, "public-x"))
+        await until_answered(pod, "public-x")
+    pod.operator.post(replace(pod.gateway, routes=()), generation=1)
+    posting = pod.operator.board.of(KEY)
+    assert posting
+    old = b'{"generation":1,"program":%s}' % posting.program
+
+    async def answering(request: web.Request, _body: Any) -> web.StreamResponse:
+        return web.Response(body=old) if "programs" in request.path else web.Response(status=204)
+
+    async with envoy_serving(Server("operator", answering, pod.operator.port)):
+        await eventually(lambda: "generation 1 is not later than 2" in pod.agent.log.read_text(), 15)
+    assert (await pod.ask("public-x"))[0] == 200
+    async with pod.operator.serving():
+        pod.operator.post(with_models(pod, "public-z"), generation=3)
+        await until_answered(pod, "public-z")
 
 
 async def test_a_killed_envoy_serves_again_within_five_seconds_without_any_operator(pod: Pod) -> None:
@@ -349,9 +360,9 @@ async def _failing(_request: Any, _body: Any) -> Any:
 
 
 async def test_records_are_exactly_once_while_envoy_is_killed_again_and_again(serving: Pod) -> None:
-    """Only of requests that began within its last 300 ms may a killed Envoy leave nothing."""
+    """Only what was said of requests within its last 300 ms may a killed Envoy take with it."""
     chance = random.Random(11)
-    whole: set[str] = set()
+    whole: dict[str, float] = {}
     cut: dict[str, float] = {}
     kills: list[float] = []
     url = f"http://{LOOPBACK}:{serving.gateway.listener.port}/v1/chat/completions"
@@ -366,7 +377,7 @@ async def test_records_are_exactly_once_while_envoy_is_killed_again_and_again(se
                 number = response.headers["x-request-id"]
                 cut[number] = began
                 await response.read()
-                whole.add(number)
+                whole[number] = time.monotonic()
 
     async def kill() -> None:
         for _ in range(4):
@@ -380,12 +391,17 @@ async def test_records_are_exactly_once_while_envoy_is_killed_again_and_again(se
     assert len(kills) == 4
     for number in whole:
         cut.pop(number)
-    due = whole | {number for number, began in cut.items() if all(abs(at - began) > 0.3 for at in kills)}
+
+    def settled(moment: float) -> bool:
+        return all(abs(at - moment) > 0.3 for at in kills)
+
+    due = {number for number, moment in (whole | cut).items() if settled(moment)}
     await eventually(lambda: all(serving.ledger.of(each) for each in due), 20, "records")
     assert len(due) > 150
     assert len(cut) > 5
     for number in due:
         (found,) = serving.ledger.of(number)
         assert found.outcome is (Outcome.COMPLETED if number in whole else Outcome.INTERRUPTED)
+        assert found.usage_complete == (number in whole)
     assert {each.outcome for each in serving.ledger.found.values()} == {Outcome.COMPLETED, Outcome.INTERRUPTED}
     assert len(serving.ledger.found) <= len(whole) + len(cut) + 30

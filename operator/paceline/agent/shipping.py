@@ -239,7 +239,7 @@ class Shipping:
 
     def _gate(self) -> Gate:
         held = self._held.program
-        return Gate(self._gateway, held.program.teams if held else {})
+        return Gate(self._gateway, held.program.teams, held.program.classes) if held else Gate(self._gateway, {})
 
 
 def _position(body: bytes) -> int:

@@ -17,7 +17,7 @@ import pytest_asyncio
 from paceline.agent import metrics
 from paceline.agent.checkpoint import Checkpoints
 from paceline.agent.errors import ProxyGone
-from paceline.agent.held import Held
+from paceline.agent.held import Held, Numbered
 from paceline.agent.keeping import Keeping
 from paceline.agent.logfiles import LogFiles
 from paceline.agent.remote import Remote
@@ -25,6 +25,7 @@ from paceline.agent.settings import Settings
 from paceline.agent.shipping import Shipping
 from paceline.agent.words import Words
 from paceline.api.record import Outcome
+from paceline.gateway.snapshot import Program
 from paceline.settings import microseconds
 from tests.support.agent import TOKEN, Ledger
 from tests.support.lines import kept
@@ -309,3 +310,13 @@ async def test_the_end_of_a_log_that_was_put_aside_is_no_end(world: World) -> No
     await world.stop()
     await shipping.finish(gone=True)
     assert [each.outcome for each in world.ledger.of(_id(STREAM).decode())] == [Outcome.COMPLETED]
+
+
+async def test_teams_and_classes_are_those_of_the_program_that_is_held(world: World) -> None:
+    client = "external.ab12cd34.ns.acme"
+    made = Program("ns/public", {}, {}, {client: "shop"}, (), {"external.ab12cd34": "batch"})
+    Held(world.folder / "files", "ns/public").keep(Numbered(1, made))
+    world.start()
+    number = world.envoy.request()
+    await world.shipped(number)
+    assert [(each.team, each.request_class) for each in world.ledger.of(number)] == [("shop", "batch")]

@@ -9,6 +9,7 @@ from paceline.gateway.envoy.documents import (
     ADMISSION,
     OPTIONAL_ADMISSION,
     PACELINE,
+    REFUSAL,
     REQUEST,
     Document,
     extension,
@@ -21,8 +22,8 @@ from paceline.gateway.ir import Admission, Branch, Cluster, Failure, Mirror, Ref
 
 _PER_ROUTE = "extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute"
 _PAUSE = "0.01s"
-#: What of an answer of whoever is asked reaches the client, beside status and body.
-_TOLD = ("content-type", "retry-after")
+#: What of an answer of whoever is asked reaches the client, beside status and body; the log has it from there.
+_TOLD = ("content-type", "retry-after", REFUSAL)
 #: How often it is asked once more where a connection fails.
 _ASK_AGAIN = 2
 _RETRY_ON: dict[Failure, str] = {
