@@ -47,7 +47,9 @@ def cli() -> str:
         if children is None:
             lines.extend(_command(f"paceline {name}", command))
         else:
-            lines.append(entry.help)
+            # Few groups do something without a command of theirs.
+            own = any(each.name != "help" for each in command.params)
+            lines.extend(_command(f"paceline {name}", command) if own else [entry.help])
             for child in children.values():
                 lines.append(f"### paceline {name} {child.name}")
                 lines.extend(_command(f"paceline {name} {child.name}", child))

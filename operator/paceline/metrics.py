@@ -29,7 +29,24 @@ queue_depth = Gauge("paceline_queue_depth", "Keys that wait for a worker.", ["ki
 queue_wait_seconds = Histogram(
     "paceline_queue_wait_seconds", "Time a key waited for a worker.", ["kind"], buckets=_FAST, registry=REGISTRY
 )
-objects = Gauge("paceline_objects", "Objects in the operator's cache.", ["kind"], registry=REGISTRY)
+objects = Gauge(
+    "paceline_objects",
+    "Objects in the operator's cache, by the kind that they belong to.",
+    ["kind", "owner"],
+    registry=REGISTRY,
+)
+gateway_condition = Gauge(
+    "paceline_gateway_condition",
+    "1 where the condition is True, 0 where it is False, -1 where it is Unknown (leader only).",
+    ["namespace", "name", "condition"],
+    registry=REGISTRY,
+)
+consumer_condition = Gauge(
+    "paceline_consumer_condition",
+    "1 where the condition is True, 0 where it is False, -1 where it is Unknown (leader only).",
+    ["namespace", "name", "condition"],
+    registry=REGISTRY,
+)
 condition = Gauge(
     "paceline_modeldeployment_condition",
     "1 where the condition is True, 0 where it is False, -1 where it is Unknown (leader only).",

@@ -110,6 +110,8 @@ class Images(_Section):
     vllm: str = "docker.io/vllm/vllm-openai:v0.18.0"
     sglang: str = "docker.io/lmsysorg/sglang:v0.5.9"
     llama_cpp: str = "ghcr.io/ggml-org/llama.cpp:server"
+    envoy: str = "docker.io/envoyproxy/envoy:distroless-v1.40.0"
+    agent: str = "localhost/paceline:dev"
 
 
 class Fetch(_Section):
@@ -122,6 +124,23 @@ class Fetch(_Section):
 
     allowed_networks: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
     env: dict[str, str] = Field(default_factory=dict)
+
+
+class Gateways(_Section):
+    """What holds for all Gateways.
+
+    Attributes:
+        hosts: Names of hosts that External backends may have, *.example.com for all below it, * for every one.
+        operator_host: Name in the cluster's DNS by which agents reach this operator.
+        ledger_host: The same for the ledger.
+        tls_folder: By which agents know the operator: tls.crt and tls.key, and in ca.crt who signed these.
+    """
+
+    hosts: tuple[str, ...] = ()
+    operator_host: str = "paceline-operator.paceline-system.svc"
+    ledger_host: str = "paceline-ledger.paceline-system.svc"
+    ledger_port: Port = 8443
+    tls_folder: str = "/etc/paceline-tls"
 
 
 class ApiRates(_Section):
@@ -143,6 +162,7 @@ class Server(_Section):
     host: str = "0.0.0.0"  # noqa: S104 - the kubelet and Prometheus come from outside the pod
     metrics_port: Port = 8080
     health_port: Port = 8081
+    agents_port: Port = 8443
 
 
 class OperatorSettings(_Section):
@@ -159,6 +179,7 @@ class OperatorSettings(_Section):
     probe: Probe = Probe()
     images: Images = Images()
     fetch: Fetch = Fetch()
+    gateways: Gateways = Gateways()
     api: ApiRates = ApiRates()
     log: Log = Log()
     server: Server = Server()

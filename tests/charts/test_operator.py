@@ -112,7 +112,11 @@ def test_probes_ask_the_health_port_and_are_slow_to_kill():
     assert container["livenessProbe"]["periodSeconds"] * container["livenessProbe"]["failureThreshold"] >= 60
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     config = settings(rendered())
-    assert ports == {"metrics": config.server.metrics_port, "health": config.server.health_port}
+    assert ports == {
+        "metrics": config.server.metrics_port,
+        "health": config.server.health_port,
+        "agents": config.server.agents_port,
+    }
 
 
 def test_selectors_use_only_labels_that_never_change():
@@ -138,7 +142,8 @@ def test_every_selector_finds_the_operators_pods():
 def test_the_network_policy_opens_what_the_operator_needs_and_no_more():
     policy = only(case("full"), "NetworkPolicy", "paceline-operator")["spec"]
     assert policy["policyTypes"] == ["Ingress", "Egress"]
-    metrics, health = policy["ingress"]
+    metrics, health, agents = policy["ingress"]
+    assert agents["from"][0]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "gateway"
     assert metrics["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
     assert health["from"] == [{"podSelector": {}}]
     dns, api, engines = policy["egress"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from paceline.local import llamaserver
+from paceline.local import envoy, llamaserver
 from tests.support.cluster import remove_abandoned, running, unique_name
 from tests.support.product import Product, install
 
@@ -20,7 +20,7 @@ def product() -> Iterator[Product]:
     with running(unique_name()) as cluster:
         assert cluster.local is not None
         values = {
-            "images": {"llamaCpp": llamaserver.REFERENCE},
+            "images": {"llamaCpp": llamaserver.REFERENCE, "envoy": envoy.REFERENCE},
             "profiles": {"cpu": {"resources": _SMALL}},
             # test_node_drained.py drives everything else away.
             "operator": {"tolerations": [{"key": "example.com/spot", "operator": "Exists"}]},

@@ -141,6 +141,6 @@ async def test_without_keys_everybody_is_a_caller_from_outside(door: Door) -> No
     await eventually(served, 10)
     found = await door.ask("public-b", who="anything", headers={"x-pl-client": "internal.0f0f0f0f.ns.staff"})
     record = await door.running.record(found.id)
-    assert json.loads(record["request"])["client"] == "external.000000.ns.anonymous"
+    assert json.loads(record["request"])["client"] == "external.000000.ns._anybody"
     assert "anything" not in json.dumps(door.second.seen[-1]["headers"])
     assert (await door.ask("secret", who="anything")).status in {403, 404}

@@ -8,6 +8,7 @@ the status subresource. It has no schemas, defaults, controllers or authorisatio
 from __future__ import annotations
 
 import asyncio
+import base64
 import copy
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -23,7 +24,7 @@ Json = dict[str, Any]
 Key = tuple[str, str, str, str]
 
 SERVED = {
-    "paceline.dev/v1alpha1": {"modeldeployments": "ModelDeployment"},
+    "paceline.dev/v1alpha1": {"modeldeployments": "ModelDeployment", "gateways": "Gateway", "consumers": "Consumer"},
     "apps/v1": {"controllerrevisions": "ControllerRevision", "deployments": "Deployment",
                 "replicasets": "ReplicaSet"},
     "batch/v1": {"jobs": "Job"},
@@ -32,7 +33,8 @@ SERVED = {
     "discovery.k8s.io/v1": {"endpointslices": "EndpointSlice"},
     "coordination.k8s.io/v1": {"leases": "Lease"},
     "v1": {"pods": "Pod", "services": "Service", "serviceaccounts": "ServiceAccount", "events": "Event",
-           "namespaces": "Namespace", "nodes": "Node", "resourcequotas": "ResourceQuota", "secrets": "Secret"},
+           "namespaces": "Namespace", "nodes": "Node", "resourcequotas": "ResourceQuota", "secrets": "Secret",
+           "configmaps": "ConfigMap"},
 }  # fmt: skip
 
 
@@ -357,6 +359,11 @@ class FakeApiServer:
         metadata = body.setdefault("metadata", {})
         metadata["name"], metadata["namespace"] = key[3], key[2]
         body["apiVersion"], body["kind"] = key[0], SERVED[key[0]][key[1]]
+        if body["kind"] == "Secret":  # what was written as text can be read as data; the text stays, for tests
+            texts = {
+                name: base64.b64encode(text.encode()).decode() for name, text in body.get("stringData", {}).items()
+            }
+            body["data"] = {**body.get("data", {}), **texts}
         old = known["metadata"] if known else {}
         if known is None:
             self._uid += 1

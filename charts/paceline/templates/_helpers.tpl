@@ -23,6 +23,10 @@
 {{ .Release.Namespace }}:{{ include "paceline.operator" . }}
 {{- end }}
 
+{{- define "paceline.tlsSecret" -}}
+{{- default (printf "%s-tls" (include "paceline.fullname" .)) .Values.gateway.tls.secretName }}
+{{- end }}
+
 {{- define "paceline.serviceAccount" -}}
 {{- default (include "paceline.operator" .) .Values.serviceAccount.name }}
 {{- end }}
@@ -89,6 +93,7 @@ server:
   host: 0.0.0.0
   metricsPort: 8080
   healthPort: 8081
+  agentsPort: {{ .Values.service.agentsPort }}
 {{- end }}
 
 {{- /* Helm drops a null together with the default that it removes, but not from values kept by an upgrade: so nulls are dropped here. */ -}}

@@ -31,19 +31,29 @@ class Rule:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("The specs, which are the user's: read, never written.", "paceline.dev", ("modeldeployments",), READ),
-    Rule("The status, which is the operator's.", "paceline.dev", ("modeldeployments/status",), ("patch",)),
+    Rule(
+        "The specs, which are the user's: read, never written.",
+        "paceline.dev",
+        ("modeldeployments", "gateways", "consumers"),
+        READ,
+    ),
+    Rule(
+        "The status, which is the operator's.",
+        "paceline.dev",
+        ("modeldeployments/status", "gateways/status", "consumers/status"),
+        ("patch",),
+    ),
     Rule(
         "Children block their owner's deletion; admission plugin OwnerReferencesPermissionEnforcement asks for this.",
         "paceline.dev",
-        ("modeldeployments/finalizers",),
+        ("modeldeployments/finalizers", "gateways/finalizers", "consumers/finalizers"),
         ("update",),
     ),
     Rule("The engines: applied, watched, healed.", "apps", ("deployments",), (*READ, *WRITE)),
     Rule(
         "The other children: applied, healed by the resync.",
         "",
-        ("services", "serviceaccounts"),
+        ("services", "serviceaccounts", "configmaps"),
         ("get", "list", *WRITE),
     ),
     Rule("The same.", "policy", ("poddisruptionbudgets",), ("get", "list", *WRITE)),
@@ -51,7 +61,7 @@ RULES: tuple[Rule, ...] = (
     Rule("Jobs that look up a model's files; deleted once they have.", "batch", ("jobs",), ("get", "list", *WRITE)),
     Rule("Where those may connect to.", "networking.k8s.io", ("networkpolicies",), ("get", "list", *WRITE)),
     Rule("Whether a change may go on in the middle of a rollout.", "apps", ("replicasets",), ("list",)),
-    Rule("Keys that engines ask for: made, never read.", "", ("secrets",), ("create",)),
+    Rule("Keys of engines and Consumers: made; those that Consumers name: read.", "", ("secrets",), ("create", "get")),
     Rule("Why a pod does not start.", "", ("pods",), READ),
     Rule("Which pods serve.", "discovery.k8s.io", ("endpointslices",), READ),
     Rule("What a new model's pods may use; listed before they are made.", "", ("resourcequotas",), ("list",)),

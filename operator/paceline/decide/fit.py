@@ -21,7 +21,8 @@ from paceline.engines.parallel import Shares, parallel
 GIB = 2**30
 #: Share of an accelerator's memory that an engine may use, vLLM's default; the rest is the driver's and for peaks.
 USABLE = 0.9
-#: For each accelerator: the context of the driver, graphs and activations.
+#: For each accelerator: the context of the driver, graphs and activations. Measured on an H200: 0.5 GiB of context, and
+#: 1.5 GiB for a step of 8,192 tokens of a model of 7.6B parameters with a cache of 32,768.
 OVERHEAD_BYTES = 2 * GIB
 #: For a process on CPUs: code and buffers.
 PROCESS_BYTES = GIB // 8

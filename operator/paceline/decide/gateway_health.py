@@ -116,7 +116,7 @@ def assess(gateway: Gateway, seen: Seen, problem: PacelineError | None = None) -
         READY: _readiness(gateway, seen, accepted, programmed, credentials),
         ACCEPTED: accepted,
         PROGRAMMED: programmed,
-        BACKENDS_RESOLVED: _backends(seen),
+        BACKENDS_RESOLVED: _backends(gateway, seen),
         CREDENTIALS_RESOLVED: credentials,
     }
     return _conditions(gateway.generation, verdicts)
@@ -140,7 +140,7 @@ def _conditions(generation: int, verdicts: Mapping[ConditionType, _Verdict]) -> 
 def _acceptance(gateway: Gateway, seen: Seen, problem: PacelineError | None) -> _Verdict:
     if problem is not None:
         return _Verdict("False", problem.reason, problem.message)
-    lost = _about(seen, ACCEPTED, "False")
+    lost = _conflicts(gateway, seen)
     if lost:
         return _said("False", lost)
     if gateway.spec.authentication == "None":
@@ -148,9 +148,16 @@ def _acceptance(gateway: Gateway, seen: Seen, problem: PacelineError | None) -> 
     return _Verdict.of("True", reasons.ACCEPTED_AS_WRITTEN, "The spec is understood and applied.")
 
 
-def _backends(seen: Seen) -> _Verdict:
+def _conflicts(gateway: Gateway, seen: Seen) -> list[Remark]:
+    """Host names that an older Gateway has; of a route that is another's, only the route suffers."""
+    names = gateway.spec.listener.hostnames
+    return [each for each in seen.remarks if each.reason is reasons.CONFLICTED and each.subject in names]
+
+
+def _backends(gateway: Gateway, seen: Seen) -> _Verdict:
+    apart = _conflicts(gateway, seen)
     for status in ("False", "True"):
-        found = _about(seen, BACKENDS_RESOLVED, status)
+        found = [each for each in _about(seen, BACKENDS_RESOLVED, status) if each not in apart]
         if found:
             return _said(status, found)
     return _Verdict.of("True", reasons.RESOLVED, "Every backend is there.")

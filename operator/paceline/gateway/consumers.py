@@ -46,7 +46,7 @@ class Caller:
 def callers(seen: Observation) -> tuple[list[Caller], list[Finding]]:
     """Those that may call the Gateway, the oldest first, and what is said of others that name it."""
     gateway = seen.gateway
-    naming = sorted((each for each in seen.consumers if _names(each, gateway)), key=lambda each: each.seniority)
+    naming = sorted((each for each in seen.consumers if names(each, gateway)), key=lambda each: each.seniority)
     taken = [each for each in naming if _takes(gateway, each, seen.namespaces)]
     refused = [_not_permitted(each, gateway) for each in naming if not _takes(gateway, each, seen.namespaces)]
     return [Caller(each, policy_of(each)) for each in taken], refused
@@ -102,7 +102,8 @@ def digested(policy: Policy) -> Policy:
     return replace(policy, digest=digest(content).removeprefix("sha256:")[:_DIGITS])
 
 
-def _names(consumer: Consumer, gateway: Gateway) -> bool:
+def names(consumer: Consumer, gateway: Gateway) -> bool:
+    """Whether a Consumer wants to be answered by a Gateway."""
     return any(
         ref.name == gateway.name and (ref.namespace or consumer.namespace) == gateway.namespace
         for ref in consumer.spec.gateway_refs

@@ -17,6 +17,10 @@ Failure = Literal["ConnectFailure", "RateLimited", "ServerError"]
 #: What a server says of the tokens of a stream: nothing, at its end, or in each event (which outlives an abort).
 Usage = Literal["Silent", "Final", "Continuous"]
 Denial = Literal["Budget", "Suspended"]
+#: Ends the names of clusters that get copies, and of no others: by it lines of the log are known as copies'.
+MIRROR = "_mirror"
+#: Stands for a Consumer's name in the client id of callers without a key; no object of Kubernetes has such a name.
+ANYBODY = "_anybody"
 #: What must be had before a request goes on: nothing, one of so many requests at a time, or the most that it can cost.
 Reserve = Literal["", "Places", "Money"]
 

@@ -6,11 +6,8 @@ from dataclasses import replace
 
 from paceline.api.route_spec import Route as Entry
 from paceline.gateway.backends import parts
-from paceline.gateway.ir import Cluster
+from paceline.gateway.ir import MIRROR, Cluster
 from paceline.gateway.surroundings import Surroundings
-
-#: Ends the names of clusters that get copies, and of no others: by it lines of the log are known as copies'.
-MIRROR = "_mirror"
 
 
 def copied(entry: Entry, around: Surroundings) -> Cluster | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from paceline.api import consumer_reasons as reasons
 from paceline.api.gateway import Gateway
@@ -42,6 +42,21 @@ def remarks(
             words = f"Gateway {where} has no price for {', '.join(lacking[:_SHOWN])}{more}."
             findings.append(of_consumer(each.consumer, reasons.UNPRICED, where, words))
     return findings
+
+
+def everywhere(found: Sequence[Sequence[Finding]]) -> list[Finding]:
+    """What is to be told of a Consumer that names several Gateways.
+
+    Args:
+        found: For each of its Gateways, what its translation says of the Consumer.
+
+    Returns:
+        All of it in order, without entries that fit a model of another Gateway.
+    """
+    lacking = [{each.subject for each in some if each.reason == reasons.NO_SUCH_MODEL.name} for some in found]
+    nowhere = set.intersection(*lacking) if lacking else set()
+    told = {each for some in found for each in some}
+    return sorted(each for each in told if each.reason != reasons.NO_SUCH_MODEL.name or each.subject in nowhere)
 
 
 def _fits(pattern: str, known: frozenset[str], ordered: list[str]) -> bool:

@@ -30,6 +30,7 @@ class Program:
         models: Those that the callers of a policy may ask, by its name, in order.
         teams: Of consumers that have one, by their client ids.
         credentials: Files of mounted Secrets that the proxy reads.
+        classes: Of the requests of policies that have one, by their names.
     """
 
     gateway: _Name
@@ -37,6 +38,7 @@ class Program:
     models: Mapping[str, tuple[str, ...]]
     teams: Mapping[str, str]
     credentials: tuple[str, ...]
+    classes: Mapping[str, str] = field(default_factory=dict)
 
     __pydantic_config__ = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True)
 
@@ -68,6 +70,7 @@ def program(
         models={each.name: tuple(sorted(each.allowed(served))) for each in gateway.policies},
         teams=teams,
         credentials=_credentials(gateway),
+        classes={each.name: each.request_class for each in gateway.policies if each.request_class},
     )
     return made, {place: text for place, text in files.items() if place.startswith(ADDRESSES)}
 

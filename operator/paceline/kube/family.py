@@ -112,4 +112,4 @@ CALLERS = Family(
     manager="paceline-consumer",
 )
 
-FAMILIES = (MODELS,)
+FAMILIES = (MODELS, DOORS, CALLERS)

@@ -79,7 +79,7 @@ class Resync:
                         log.warning("%s cannot be read: %s", f"namespace {scope}" if scope else "the cluster", error)
                         metrics.resync_failures_total.inc()
                     refused.add(scope)
-            metrics.objects.labels(resource.kind).set(len(self.cache.versions(resource)))
+            metrics.objects.labels(resource.kind, self._family.itself.kind).set(len(self.cache.versions(resource)))
         return found
 
     async def _prime_one(self, resource: Resource, scope: str | None) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from paceline.api.names import FETCH_ROLE
+from paceline.api.names import FETCH_ROLE, GATEWAY_ROLE
 from paceline.api.revision import Revision
 from paceline.decide.observation import DeploymentView, FetchView, PodView
-from paceline.decide.views import deployment_view, fetch_view, pod_view
+from paceline.decide.views import deployment_view, fetch_view, gateway_pod_view, pod_view
 from paceline.kube.resources import CONTROLLERREVISIONS, DEPLOYMENTS, ENDPOINTSLICES, PODS, JsonObject, Resource
 
 
@@ -23,6 +24,12 @@ class SliceView:
     ready: tuple[str, ...]
 
 
+#: Readers of pods by their component; of all others pod_view.
+_PODS: dict[object, Callable[[JsonObject], PodView | FetchView]] = {
+    FETCH_ROLE: fetch_view,
+    GATEWAY_ROLE: gateway_pod_view,
+}
+
 View: TypeAlias = DeploymentView | PodView | FetchView | SliceView | Revision
 
 
@@ -31,8 +38,8 @@ def view_of(resource: Resource, obj: JsonObject) -> View | None:
     if resource is DEPLOYMENTS:
         return deployment_view(obj)
     if resource is PODS:
-        labels = obj["metadata"].get("labels") or {}
-        return fetch_view(obj) if labels.get("app.kubernetes.io/component") == FETCH_ROLE else pod_view(obj)
+        role = (obj["metadata"].get("labels") or {}).get("app.kubernetes.io/component")
+        return _PODS.get(role, pod_view)(obj)
     if resource is ENDPOINTSLICES:
         return _slice_view(obj)
     if resource is CONTROLLERREVISIONS:

@@ -42,16 +42,17 @@ class Desk:
             for number in range(count)
         ]
 
-    def hinted(self, hint: Hint) -> None:
-        """Correct the cache by what was seen, and look at the object that it is about."""
+    def hinted(self, hint: Hint) -> Key | None:
+        """Correct the cache by what was seen, and look at the object that it is about; None where it is no news."""
         news = take(self.cache, hint)
         if news is None:
-            return
+            return None
         key, itself = news
         if itself:
             self.look_at(key)
         else:
             self.look_soon_at(key)
+        return key
 
     def look_at_all(self) -> None:
         """Look at every object."""

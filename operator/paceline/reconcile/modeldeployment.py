@@ -9,18 +9,18 @@ from paceline import metrics
 from paceline.api import reasons
 from paceline.api.conditions import conditions_of
 from paceline.api.names import child_name
-from paceline.api.revision import Revision
 from paceline.decide.health import Assessment, assess, refused, unseen
-from paceline.decide.observation import Children, DeploymentView, FetchView, Observation, PodView, ReplicaSetView
+from paceline.decide.observation import Children, DeploymentView, Observation, ReplicaSetView
 from paceline.decide.status import refuse, summarise
 from paceline.decide.views import replica_set_view
+from paceline.engines.key import contents
 from paceline.errors import Conflict, Fenced, PacelineError, Pending, Stalled, Transient, Waiting
 from paceline.kube.apply import Applier
 from paceline.kube.cache import Cache, Child, Owner
 from paceline.kube.client import Api
-from paceline.kube.enginekeys import EngineKeys
 from paceline.kube.events import Events
 from paceline.kube.family import MODELS
+from paceline.kube.keys import Keys
 from paceline.kube.places import Places
 from paceline.kube.resources import (
     BY_KIND,
@@ -35,10 +35,13 @@ from paceline.kube.resources import (
     key_of,
 )
 from paceline.kube.scrape import Visits
+from paceline.reconcile.children import children_of
 from paceline.reconcile.outcome import Outcome
 from paceline.reconcile.status_writer import StatusWriter
 from paceline.reconcile.wanted import Wanted, want
 from paceline.settings import OperatorSettings, now
+
+_KEY_PREFIX = "pl-"
 
 
 class ModelDeployments:
@@ -54,7 +57,7 @@ class ModelDeployments:
         self._settings = settings
         self._applier = Applier(api, cache)
         self._places = Places(api, lambda: settings().read_nodes)
-        self._keys = EngineKeys(api)
+        self._keys = Keys(api, _KEY_PREFIX, contents)
 
     async def reconcile(self, key: Key) -> Outcome:
         """Bring the children of one ModelDeployment and its status to what they should be.
@@ -142,7 +145,7 @@ class ModelDeployments:
         obsolete = [Key(key.namespace, name) for name in names]
         try:
             if wanted.key:
-                missed = any(pod.lacks_key for pod in self._children(key, owner.uid).pods)
+                missed = any(pod.lacks_key for pod in children_of(self._cache, key, owner.uid).pods)
                 await self._keys.ensure(key, owner.uid, wanted.key, missed=missed)
             prune = wanted.problem is None
             await self._applier.apply(key, owner.uid, wanted.manifests, obsolete=obsolete, prune=prune)
@@ -158,7 +161,7 @@ class ModelDeployments:
         depends on what it was told last, also where no watch has shown that yet.
         """
         await self._catch_up(key)
-        found = self._children(key, uid)
+        found = children_of(self._cache, key, uid)
         if found.deployment is None:
             return found
         if found.deployment.revision not in {one.label for one in found.revisions}:
@@ -166,7 +169,7 @@ class ModelDeployments:
                 child = Child.parse(MODELS, CONTROLLERREVISIONS, item)
                 if child is not None:
                     self._cache.put(CONTROLLERREVISIONS, key_of(item), child)
-            found = self._children(key, uid)
+            found = children_of(self._cache, key, uid)
         if found.deployment is not None and found.deployment.paused:
             return replace(found, replica_sets=await self._replica_sets(key))
         return found
@@ -201,24 +204,9 @@ class ModelDeployments:
         owners = replica_set["metadata"].get("ownerReferences") or ()
         return child is not None and any(one.get("uid") == child.uid for one in owners)
 
-    def _children(self, key: Key, uid: str) -> Children:
-        """What the cache holds of the children of that very owner; of pods, all that carry its label."""
-        deployment, pods, revisions, fetches = None, [], [], []
-        for _, _, child in self._cache.owned(key):
-            view, ours = child.view, child.owner_uid == uid and not child.deleting
-            if isinstance(view, PodView):
-                pods.append(view)
-            elif isinstance(view, DeploymentView) and child.owner_uid == uid:
-                deployment = view
-            elif isinstance(view, Revision) and ours:
-                revisions.append(view)
-            elif isinstance(view, FetchView):
-                fetches.append(view)
-        return Children(deployment, tuple(pods), tuple(revisions), tuple(fetches))
-
     def _observe(self, key: Key, wanted: Wanted) -> Observation:
         """What is known after the apply."""
-        found = self._children(key, wanted.md.uid)
+        found = children_of(self._cache, key, wanted.md.uid)
         place = _engine(key)
         service = self._cache.children[SERVICES].get(place)
         return Observation(

@@ -17,7 +17,7 @@ from paceline.kube.backoff import Backoff
 from paceline.kube.client import Api, NoFence
 from paceline.kube.connection import Connection
 from paceline.kube.events import Events
-from paceline.kube.family import MODELS
+from paceline.kube.family import CALLERS, DOORS, MODELS
 from paceline.kube.hints import Hint
 from paceline.kube.leader import Leader
 from paceline.kube.probes import Health, HealthServer
@@ -25,6 +25,7 @@ from paceline.kube.rate import Ceiling
 from paceline.kube.scrape import Visits
 from paceline.reconcile.configuration import Configuration
 from paceline.reconcile.desk import Desk
+from paceline.reconcile.doors import Doors
 from paceline.reconcile.modeldeployment import ModelDeployments
 from paceline.reconcile.worker import beat
 from paceline.settings import OperatorSettings, boottime
@@ -88,9 +89,20 @@ class Operator:
             self._lease_api, election, identity, gained=self._gained, lost=self._lost, rewound=self._rewound
         )
         self._api = Api(connection, fence=self.leader.deadline, ceiling=self._ceiling)
+        # Tokens are reviewed by whoever serves agents, leader or not, and not at the Lease's expense.
+        self._asking = Api(connection, fence=NoFence(), ceiling=Ceiling(20, 40), connections=4)
         self._events = Events(self._api, identity)
         self.models = Desk(MODELS, self._api, scopes, lambda: self._deciding)
-        self._desks = {MODELS: self.models}
+        self._doors = Doors(
+            self._api,
+            self._asking,
+            self.models,
+            scopes,
+            self._events,
+            lambda: self._configuration.current,
+            lambda: self._deciding,
+        )
+        self._desks = {MODELS: self.models, DOORS: self._doors.gateways, CALLERS: self._doors.consumers}
         self._visits = Visits(self.models.look_at, lambda: self._configuration.current.probe)
         self._configuration = Configuration(path, settings, self._configured)
         self._story = ModelDeployments(
@@ -112,9 +124,10 @@ class Operator:
             OSError: a port of the configuration cannot be opened.
         """
         async with contextlib.AsyncExitStack() as stack:  # what began last ends first
-            for close in (self._lease_api.close, self._api.close, self._visits.close):
+            for close in (self._lease_api.close, self._api.close, self._asking.close, self._visits.close):
                 stack.push_async_callback(close)
             self._listen(stack)
+            await stack.enter_async_context(self._doors.serving(self._configuration.current))
             self._watcher.start()
             stack.push_async_callback(self._watcher.stop)
             stack.push_async_callback(self.leader.release)
@@ -152,6 +165,7 @@ class Operator:
             ("watch age", self._watch_age()),
             *((f"{desk.kind} resync", desk.resync.run(self._resync_seconds)) for desk in self._desks.values()),
             *self.models.workers(_WORKERS, self._story.reconcile),
+            *self._doors.workers(),
         ]
 
     async def _until_stopped(self, stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> bool:
@@ -238,7 +252,9 @@ class Operator:
 
     def _hinted(self, hints: Iterable[Hint]) -> None:
         for hint in hints:
-            self._desks[hint.family].hinted(hint)
+            key = self._desks[hint.family].hinted(hint)
+            if key is not None:
+                self._doors.heard(hint.family, key)
 
     def _look_at_all(self) -> None:
         for desk in self._desks.values():

@@ -1,6 +1,6 @@
 """The Secret with the key of an engine: its shell, which is pure, and how a pod mounts it.
 
-What is random in it is made where it is sent (kube.enginekeys).
+What is random in it is made where it is sent (kube.keys).
 """
 
 from __future__ import annotations

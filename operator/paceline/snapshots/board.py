@@ -12,6 +12,9 @@ from paceline.gateway.snapshot import Program, write
 from paceline.gateway.stamp import Stamp
 from paceline.kube.resources import Key
 
+#: Pods of one gateway whose words are remembered; the one that spoke first is forgotten for a further one.
+_MOST_REPORTS = 1000
+
 
 @dataclass(slots=True)
 class Posting:
@@ -79,6 +82,8 @@ class Board:
         posting = self._postings.get(key)
         if posting is not None and posting.reports.get(pod) != report:
             posting.reports[pod] = report
+            if len(posting.reports) > _MOST_REPORTS:
+                del posting.reports[next(iter(posting.reports))]
             self._reported(key)
 
     def keep(self, key: Key, pods: frozenset[str]) -> None:

@@ -17,6 +17,7 @@ from pydantic.dataclasses import dataclass
 from paceline.api.names import GATEWAY_ROLE, child_name
 from paceline.decide.gateway_health import Report
 from paceline.errors import PacelineError
+from paceline.gateway.stamp import Stamp
 from paceline.kube.resources import Key
 from paceline.snapshots.board import Board, Posting
 
@@ -84,8 +85,9 @@ class Snapshots:
         generation, digest = _number(request, "generation"), request.query.get("digest", "")
 
         def fresh(posting: Posting) -> bool:
+            """An agent refuses what is older than it has, so it would only ask for that again and again."""
             stamp = posting.stamp
-            return stamp is not None and (stamp.generation, stamp.digest) != (generation, digest)
+            return stamp is not None and stamp.generation >= generation and stamp != Stamp(generation, digest)
 
         posting = await self._board.change(key, _wait(request), fresh)
         if posting is None or posting.stamp is None:

@@ -188,7 +188,9 @@ async def test_where_no_more_may_wait_the_next_one_is_refused_at_once(desk):
     await desk.admit("r1")
     second = asyncio.create_task(desk.admit("r2"))
     await waiting(desk, 1)
-    assert (await desk.admit("r3")).error == (429, "queue_full")
+    refused = await desk.admit("r3")
+    assert refused.error == (429, "queue_full")
+    assert refused.headers["x-paceline-refusal"] == "queue_full"
     await desk.send(record())
     assert (await second).status == 200
 

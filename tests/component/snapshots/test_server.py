@@ -82,6 +82,15 @@ async def test_the_same_number_with_another_content_is_news(world: World) -> Non
     assert (await world.get("/v1/programs/ml/public?generation=3&digest=another"))[0] == 200
 
 
+async def test_an_agent_that_has_a_later_one_waits_for_one_later_still(world: World) -> None:
+    world.board.post(KEY, Stamp(3, PROGRAM.digest), PROGRAM, ADDRESSES)
+    path = "/v1/programs/ml/public?generation=7&digest=later"
+    assert (await world.get(f"{path}&wait=0"))[0] == 204
+    waiting = asyncio.create_task(world.get(f"{path}&wait=30"))
+    world.board.post(KEY, Stamp(8, "other"), PROGRAM, ADDRESSES)
+    assert json.loads((await asyncio.wait_for(waiting, 2))[1])["generation"] == 8
+
+
 async def test_an_agent_waits_for_a_gateway_of_which_nothing_is_known_yet(world: World) -> None:
     waiting = asyncio.create_task(world.get("/v1/programs/ml/public?wait=30"))
     done, _ = await asyncio.wait({waiting}, timeout=0.2)
@@ -147,6 +156,16 @@ async def test_what_an_agent_says_is_kept_and_told_once(world: World) -> None:
     assert world.reported == [KEY]
     world.board.keep(KEY, frozenset({"b"}))
     assert posting.reports == {}
+
+
+async def test_what_is_remembered_of_a_gateway_s_agents_is_bounded(world: World) -> None:
+    world.board.post(KEY, Stamp(3, PROGRAM.digest), PROGRAM, ADDRESSES)
+    for number in range(1010):
+        world.board.take(KEY, f"p{number}", Report(1, "", ()))
+    posting = world.board.of(KEY)
+    assert posting is not None
+    assert len(posting.reports) == 1000
+    assert "p1009" in posting.reports
 
 
 @pytest.mark.parametrize(

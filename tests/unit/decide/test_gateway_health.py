@@ -120,8 +120,17 @@ def test_children_that_cannot_be_applied_do_not_stop_what_serves():
 def test_a_conflict_over_a_host_name_is_a_matter_of_acceptance():
     remark = Remark(reasons.CONFLICTED, "llm.example.com", "Host llm.example.com is Gateway old's.")
     seen = replace(SERVING, remarks=(remark,), pods=())
-    assert told(seen)["Accepted"] == ("False", "Conflicted")
-    assert not found(seen)["Ready"].message.endswith("still serves.")
+    spec = {"service": {"type": "LoadBalancer"}, "listener": {"hostnames": ["llm.example.com"]}}
+    assert told(seen, spec=spec)["Accepted"] == ("False", "Conflicted")
+    assert told(seen, spec=spec)["BackendsResolved"] == ("True", "Resolved")
+    assert not found(seen, spec=spec)["Ready"].message.endswith("still serves.")
+
+
+def test_a_served_name_that_an_older_deployment_has_is_a_matter_of_its_route():
+    remark = Remark(reasons.CONFLICTED, "chat", "ModelDeployment b is not served as chat.")
+    said = told(replace(SERVING, remarks=(remark,)))
+    assert said["Accepted"] == ("True", "Accepted")
+    assert said["BackendsResolved"] == ("False", "Conflicted")
 
 
 def test_all_routes_that_get_nowhere_for_one_reason_are_named():

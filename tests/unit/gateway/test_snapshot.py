@@ -60,6 +60,10 @@ def test_the_models_of_each_policy_are_listed():
         assert set(program.models[policy.name]) == policy.allowed(served)
 
 
+def test_the_classes_of_policies_that_have_one_are_told():
+    assert made()[0].classes == {"reviewer.9e9e9e9e": "order-status"}
+
+
 def test_files_that_must_be_mounted_are_named():
     gateway = replace(neutral.full(), listener=replace(neutral.full().listener, tls=Tls("/s/tls.crt", "/s/tls.key")))
     assert {"/s/tls.crt", "/s/tls.key"} <= set(made(gateway)[0].credentials)

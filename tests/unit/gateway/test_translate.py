@@ -11,6 +11,7 @@ import pytest
 from paceline.gateway.consumers import callers
 from paceline.gateway.ir import Admission, Endpoint, External, Objective, Pods, Problem, Refusal, Service, Target
 from paceline.gateway.observation import Observation, Serving
+from paceline.gateway.offered import everywhere
 from paceline.gateway.owners import told
 from paceline.gateway.routes import UNAVAILABLE
 from paceline.gateway.translate import Translation
@@ -362,6 +363,23 @@ def test_a_hard_budget_is_told_of_models_that_it_cannot_reckon():
 def test_an_entry_that_fits_no_model_is_told(pattern, fits):
     found = made(routed(route(), route(model="a"), consumers=(consumer({"models": [pattern]}),)))
     assert (("NoSuchModel", pattern) in reasons(found, "Consumer")) is not fits
+
+
+def test_an_entry_is_wrong_only_if_it_fits_no_model_of_any_gateway():
+    refs = [{"name": "public"}, {"name": "other"}]
+    calling = consumer({"gatewayRefs": refs, "models": ["bot", "a", "nothing"]})
+    first, second = (
+        made(seen(gateway({"routes": [route(model=model)]}, name=name), consumers=(calling,)), {})
+        for name, model in (("public", "bot"), ("other", "a"))
+    )
+    about = [[each for each in found.findings if each.kind == "Consumer"] for found in (first, second)]
+    assert [(each.reason, each.subject) for each in everywhere(about)] == [
+        ("NoSuchModel", "nothing"),
+        ("NoSuchModel", "nothing"),
+        ("SecretMissing", ""),
+    ]
+    assert everywhere([]) == []
+    assert len(everywhere(about[:1])) == 3
 
 
 def test_without_routes_no_entry_fits_and_the_gateway_says_so():

@@ -18,6 +18,8 @@ HASH = "x-pl-hash"
 TOKENS = "x-pl-tokens"
 #: All that the script has read, for whoever is asked for admission.
 READ = "x-pl-request"
+#: Of an answer: the code of the refusal of whoever was asked for admission.
+REFUSAL = "x-paceline-refusal"
 #: What a consumer whose policy trusts it may say of the class of a request.
 REQUEST_CLASS = "x-paceline-request-class"
 

@@ -8,7 +8,7 @@ from paceline.gateway.envoy.errors import local_replies
 from paceline.gateway.envoy.filters import http_filters
 from paceline.gateway.envoy.logs import requests
 from paceline.gateway.envoy.routes import NAME
-from paceline.gateway.ir import Gateway, Limits
+from paceline.gateway.ir import ANYBODY, Gateway, Limits
 
 #: The gateway's own words, and those of proxies before it, of which there are none that it trusts.
 _FOREIGN = (INTERNAL, "x-envoy-", "x-forwarded-")
@@ -51,7 +51,7 @@ def _forget(gateway: Gateway) -> Document:
     mutations: list[Document] = [{"remove_on_match": {"key_matcher": {"prefix": each}}} for each in _FOREIGN]
     mutations += [{"remove": each} for each in _FOREIGN_NAMES]
     if gateway.anonymous:
-        everybody = {"key": CLIENT, "value": f"{gateway.anonymous}.{gateway.namespace}.anonymous"}
+        everybody = {"key": CLIENT, "value": f"{gateway.anonymous}.{gateway.namespace}.{ANYBODY}"}
         mutations.append({"append": {"header": everybody, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}})
     return extension(
         "paceline.forget",

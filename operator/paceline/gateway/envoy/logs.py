@@ -5,18 +5,21 @@
 
 from __future__ import annotations
 
-from paceline.gateway.envoy.documents import CLIENT, PACELINE, Document, extension
+from paceline.gateway.envoy.documents import CLIENT, PACELINE, REFUSAL, Document, extension
 
 LABELS, RECORD = "labels", "record"
 _ATTEMPT = {
     "id": "%REQ(X-REQUEST-ID)%",
     "type": "%ACCESS_LOG_TYPE%",
     "started": "%START_TIME(%s.%6f)%",
+    "emitted": "%EMIT_TIME(%s.%6f)%",
     "route": "%ROUTE_NAME%",
     "cluster": "%UPSTREAM_CLUSTER%",
     "host": "%UPSTREAM_HOST%",
     "code": "%RESPONSE_CODE%",
     "flags": "%RESPONSE_FLAGS%",
+    "target": f"%METADATA(ROUTE:{PACELINE}:{RECORD})%",
+    "backend": f"%METADATA(CLUSTER:{PACELINE}:{LABELS})%",
 }
 
 
@@ -27,11 +30,10 @@ def requests(path: str) -> Document:
         {
             **_ATTEMPT,
             "details": "%RESPONSE_CODE_DETAILS%",
-            "target": f"%METADATA(ROUTE:{PACELINE}:{RECORD})%",
-            "backend": f"%METADATA(CLUSTER:{PACELINE}:{LABELS})%",
             "request": f"%DYNAMIC_METADATA({PACELINE}:request)%",
             "usage": f"%DYNAMIC_METADATA({PACELINE}:usage)%",
             "error": f"%DYNAMIC_METADATA({PACELINE}:error)%",
+            "refusal": f"%RESP({REFUSAL})%",
             "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
             # From the request's first byte to the first and the last of the answer's body, whose headers may come much
             # earlier, and to the last that was given to the client.
@@ -48,7 +50,7 @@ def attempts(path: str) -> Document:
     The first is evidence of requests that a killed proxy cannot write about any more. It has the client where a
     connection was there already; where one had to be made, the gateway's headers are gone by then.
     """
-    fields = {**_ATTEMPT, "client": f"%REQ({CLIENT})%", "duration_ms": "%DURATION%"}
+    fields = {**_ATTEMPT, "client": f"%REQ({CLIENT})%"}
     return _file(path, fields, {"or_filter": {"filters": [_failed(), _begun()]}})
 
 

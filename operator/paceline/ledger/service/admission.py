@@ -31,6 +31,8 @@ from paceline.ledger.service.verifier import Identity
 _log = logging.getLogger(__name__)
 
 HEADER = "x-pl-request"
+#: The code of a refusal, which the gateway's log has: by it a request that found no engine is told from one too many.
+REFUSAL = "x-paceline-refusal"
 _SECOND_US = 1_000_000
 _MOST_ID = 128
 
@@ -50,7 +52,7 @@ def unavailable(words: str) -> web.Response:
 
 
 def _answer(refusal: Refusal) -> web.Response:
-    return http.answer(refusal.body, refusal.status, refusal.headers)
+    return http.answer(refusal.body, refusal.status, refusal.headers | {REFUSAL: refusal.code})
 
 
 async def _refusal(request: web.Request) -> Refusal | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from paceline.api.gateway import Gateway
 from paceline.render.gateway.authority import authority
 from paceline.render.gateway.deployment import deployment
@@ -12,7 +14,7 @@ from paceline.render.gateway.setup import GatewaySetup
 from paceline.render.labels import Manifest
 
 
-def children(gateway: Gateway, setup: GatewaySetup, mounted: dict[str, tuple[str, ...]]) -> tuple[Manifest, ...]:
+def children(gateway: Gateway, setup: GatewaySetup, mounted: Mapping[str, tuple[str, ...]]) -> tuple[Manifest, ...]:
     """The children in the order in which they are applied: what the pods need comes before the pods.
 
     Args:

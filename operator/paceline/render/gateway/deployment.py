@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from paceline.api.gateway import Gateway
 from paceline.api.names import gateway_labels
 from paceline.render.deployment import rolling
@@ -11,7 +13,7 @@ from paceline.render.gateway.setup import GatewaySetup
 from paceline.render.labels import Manifest
 
 
-def deployment(gateway: Gateway, setup: GatewaySetup, mounted: dict[str, tuple[str, ...]]) -> Manifest:
+def deployment(gateway: Gateway, setup: GatewaySetup, mounted: Mapping[str, tuple[str, ...]]) -> Manifest:
     """A new pod serves before an old one begins to drain."""
     return {
         "apiVersion": "apps/v1",

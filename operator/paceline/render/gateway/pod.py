@@ -6,6 +6,8 @@ shipped. Envoy knows no drain on SIGTERM; so the agent's hook begins one, and En
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from paceline.api.gateway import Gateway
 from paceline.api.names import gateway_labels
 from paceline.api.revision import CONTAINED
@@ -18,12 +20,16 @@ from paceline.render.labels import Manifest
 CLIENTS_PORT = 8080
 #: Of the agent: probes, metrics, and the end of a drain.
 AGENT_PORT = 9003
+#: Of the agent, on loopback only: the list of models, and the beginning of a drain.
+LOCAL_PORT = 9002
 #: Envoy's files, in memory because keys are among them.
 FILES = "/etc/paceline/gateway"
 SECRETS = "/etc/paceline/secrets"
 LOGS = "/var/log/paceline"
 TOKENS = "/var/run/secrets/paceline"
-AUTHORITY = "/etc/paceline/authority"
+_AUTHORITY = "/etc/paceline/authority"
+#: Certificate of who signed those of the operator and of the ledger.
+AUTHORITY_FILE = f"{_AUTHORITY}/{authority.KEY}"
 #: Whom tokens are for.
 AUDIENCE = "paceline"
 _USER = 65532
@@ -35,7 +41,7 @@ _AFTER_SECONDS = 30
 _PATIENCE = 1_000_000
 
 
-def pod_spec(gateway: Gateway, setup: GatewaySetup, mounted: dict[str, tuple[str, ...]]) -> Manifest:
+def pod_spec(gateway: Gateway, setup: GatewaySetup, mounted: Mapping[str, tuple[str, ...]]) -> Manifest:
     """Spec of the pod template.
 
     Args:
@@ -90,7 +96,7 @@ def longest_seconds(gateway: Gateway) -> int:
     return seconds
 
 
-def _proxy(setup: GatewaySetup, mounted: dict[str, tuple[str, ...]]) -> Manifest:
+def _proxy(setup: GatewaySetup, mounted: Mapping[str, tuple[str, ...]]) -> Manifest:
     return {
         "name": "envoy",
         "image": setup.proxy_image,
@@ -100,6 +106,8 @@ def _proxy(setup: GatewaySetup, mounted: dict[str, tuple[str, ...]]) -> Manifest
             "--disable-hot-restart",
             "--reject-unknown-dynamic-fields",
             "--log-level=warning",
+            # What it says against a file is nowhere but in its log; the agent reads it there and passes it on.
+            f"--log-path={LOGS}/envoy.log",
             "--file-flush-interval-msec=100",
         ],
         "ports": [{"name": "clients", "containerPort": CLIENTS_PORT, "protocol": "TCP"}],
@@ -134,11 +142,13 @@ def _agent(gateway: Gateway, setup: GatewaySetup) -> Manifest:
             f"--gateway={gateway.namespace}/{gateway.name}",
             f"--operator={setup.operator_url}",
             f"--ledger={setup.ledger_url}",
-            f"--ca-file={AUTHORITY}/{authority.KEY}",
+            f"--ca-file={AUTHORITY_FILE}",
             f"--token-file={TOKENS}/token",
             f"--folder={FILES}",
             f"--logs={LOGS}",
             f"--port={AGENT_PORT}",
+            f"--local-port={LOCAL_PORT}",
+            f"--drain-seconds={longest_seconds(gateway)}",
         ],
         "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
         "ports": [{"name": "metrics", "containerPort": AGENT_PORT, "protocol": "TCP"}],
@@ -146,7 +156,7 @@ def _agent(gateway: Gateway, setup: GatewaySetup) -> Manifest:
         "startupProbe": _probe("/started", 1, _PATIENCE),
         "readinessProbe": _probe("/readyz", 5, 2),
         "livenessProbe": _probe("/healthz", 10, 6),
-        "lifecycle": {"preStop": {"exec": {"command": ["paceline", "gateway-agent", "drain", f"--port={AGENT_PORT}"]}}},
+        "lifecycle": {"preStop": {"exec": {"command": ["paceline", "gateway-agent", "drain", f"--port={LOCAL_PORT}"]}}},
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": CONTAINED,
@@ -161,7 +171,7 @@ def _agent(gateway: Gateway, setup: GatewaySetup) -> Manifest:
 def _ours() -> list[Manifest]:
     """By what our own services are known, and the pod to them."""
     return [
-        {"name": "authority", "mountPath": AUTHORITY, "readOnly": True},
+        {"name": "authority", "mountPath": _AUTHORITY, "readOnly": True},
         {"name": "token", "mountPath": TOKENS, "readOnly": True},
     ]
 

@@ -1,0 +1,77 @@
+"""What Secrets and ConfigMaps hold that others' specs name: read when asked for, and again after a while."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from paceline.errors import Stalled, Waiting
+from paceline.kube.client import Api
+from paceline.kube.resources import SECRETS, JsonObject, Key, Resource
+from paceline.settings import boottime
+
+#: Nobody tells of a change: what is named by specs of others is not watched. The promise is a minute.
+KEPT_SECONDS = 30.0
+_AT_ONCE = 8
+
+
+@dataclass
+class Values:
+    """Reads objects of one resource.
+
+    Attributes:
+        resource: SECRETS or CONFIGMAPS.
+    """
+
+    api: Api
+    resource: Resource
+    clock: Callable[[], float] = boottime
+    _known: dict[Key, tuple[float, dict[str, str]]] = field(default_factory=dict, repr=False)
+
+    async def read(self, places: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], str]:
+        """Texts by namespace, name and key; what is not there, or may not be read, is left out.
+
+        Raises:
+            PacelineError: the API server cannot be asked.
+        """
+        wanted = sorted(set(places))
+        at = self.clock()
+        stale = {Key(namespace, name) for namespace, name, _ in wanted}
+        stale = {key for key in stale if self._known.get(key, (0.0, {}))[0] <= at}
+        limit = asyncio.Semaphore(_AT_ONCE)
+        await asyncio.gather(*(self._look(key, limit) for key in sorted(stale)))
+        found = {}
+        for namespace, name, key in wanted:
+            data = self._known[Key(namespace, name)][1]
+            if key in data:
+                found[namespace, name, key] = data[key]
+        return found
+
+    def forget(self, key: Key) -> None:
+        """Read it anew when it is asked for again."""
+        self._known.pop(key, None)
+
+    async def _look(self, key: Key, limit: asyncio.Semaphore) -> None:
+        async with limit:
+            try:
+                live = await self.api.get(self.resource, key.namespace, key.name)
+            except (Stalled, Waiting):  # it may not be read, which is for its user as if it were not there
+                live = None
+        self._known[key] = (self.clock() + KEPT_SECONDS, _texts(self.resource, live or {}))
+
+
+def _texts(resource: Resource, obj: JsonObject) -> dict[str, str]:
+    data = obj.get("data") or {}
+    if resource is not SECRETS:
+        return {str(name): str(value) for name, value in data.items()}
+    found = {}
+    for name, value in data.items():
+        # What is no text in a header's alphabet is no key.
+        try:
+            found[str(name)] = base64.b64decode(value, validate=True).decode("ascii").strip("\r\n")
+        except (binascii.Error, UnicodeDecodeError, TypeError):
+            found[str(name)] = ""
+    return found

@@ -1,0 +1,127 @@
+"""The story of a Consumer: make its key, look at what its Gateways say of it, one status write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from paceline import metrics
+from paceline.api import consumer_reasons as reasons
+from paceline.api.consumer import KIND, Consumer
+from paceline.api.names import CONSUMER_TOKEN
+from paceline.decide.consumer_health import Gate, Remark, assess, refused, status_of
+from paceline.errors import PacelineError, Stalled, Waiting
+from paceline.gateway.consumers import unresolved
+from paceline.gateway.finding import Finding
+from paceline.gateway.offered import everywhere
+from paceline.kube.cache import Cache
+from paceline.kube.client import Api
+from paceline.kube.events import Events
+from paceline.kube.keys import Keys
+from paceline.kube.resources import Key
+from paceline.kube.values import KEPT_SECONDS
+from paceline.reconcile.gateway import Standing
+from paceline.reconcile.neighbours import Neighbours
+from paceline.reconcile.outcome import Outcome
+from paceline.reconcile.status_writer import StatusWriter
+from paceline.reconcile.workshop import Workshop
+from paceline.render.consumer import consumer_key
+from paceline.settings import now
+
+#: It never begins with "-", and scanners of secrets can know it.
+_PREFIX = "pl_"
+
+
+class Consumers:
+    """Everything that a reconcile needs, and the reconcile.
+
+    Args:
+        api: The API server.
+        cache: Of Consumers.
+        neighbours: What there is besides.
+        workshop: Reads the Secrets that translations need.
+        events: What is told.
+        standings: How far each Gateway is.
+        changed: Called with a Gateway's key when the key of one of its Consumers was made.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        cache: Cache,
+        neighbours: Neighbours,
+        workshop: Workshop,
+        events: Events,
+        standings: Mapping[Key, Standing],
+        changed: Callable[[Key], None],
+    ) -> None:
+        self._cache = cache
+        self._neighbours = neighbours
+        self._workshop = workshop
+        self._standings = standings
+        self._changed = changed
+        self._keys = Keys(api, _PREFIX, lambda key: {CONSUMER_TOKEN: key})
+        self._status = StatusWriter(api, cache, events, reasons.BY_NAME, metrics.consumer_condition)
+
+    async def reconcile(self, key: Key) -> Outcome:
+        """Bring the key and the status of one Consumer to what they should be.
+
+        Raises:
+            PacelineError: what no condition shows (a conflict, the network, the Lease); the worker tries again.
+        """
+        owner = self._cache.owners.get(key)
+        if owner is None or owner.deleting:
+            self._keys.forget(key)
+            self._status.forget(key)
+            return Outcome("gone")
+        previous = owner.body.get("status") or {}
+        try:
+            consumer = Consumer.parse(owner.body)
+        except Stalled as unread:
+            status = status_of(owner.generation, refused(owner.generation, unread), previous, now())
+            await self._status.say(key, owner, previous, status)
+            return Outcome(unread.reason, again_after=KEPT_SECONDS)
+        problem = await self._see_to_key(key, consumer)
+        named = [Key(ref.namespace or consumer.namespace, ref.name) for ref in consumer.spec.gateway_refs]
+        there = [(each, self._standings[each]) for each in named if each in self._standings]
+        missing = unresolved(consumer, self._neighbours.every_gateway(), {})
+        conditions = assess(
+            consumer, self._remarks(consumer, missing, there), _gates(key, consumer, named, there), problem
+        )
+        await self._status.say(key, owner, previous, status_of(consumer.generation, conditions, previous, now()))
+        if problem is not None:
+            return Outcome(problem.reason, again_after=KEPT_SECONDS, failed=problem.retry)
+        return Outcome(again_after=KEPT_SECONDS)
+
+    async def _see_to_key(self, key: Key, consumer: Consumer) -> PacelineError | None:
+        """Make the key of a Consumer that names no credential; a failure that users should see is returned."""
+        if consumer.spec.credentials:
+            return None
+        try:
+            if await self._workshop.lacks_key(consumer):
+                await self._keys.ensure(key, consumer.uid, consumer_key(consumer), missed=True)
+                for ref in consumer.spec.gateway_refs:
+                    self._changed(Key(ref.namespace or consumer.namespace, ref.name))
+        except (Stalled, Waiting) as problem:
+            return problem
+        return None
+
+    def _remarks(self, consumer: Consumer, missing: list[Finding], there: list[tuple[Key, Standing]]) -> list[Remark]:
+        mine = [
+            [each for each in standing.work.translation.findings if _about(each, consumer)] for _, standing in there
+        ]
+        found = sorted({*missing, *everywhere(mine)})
+        return [Remark(reasons.BY_NAME[each.reason], each.message) for each in found]
+
+
+def _about(finding: Finding, consumer: Consumer) -> bool:
+    return (finding.kind, finding.namespace, finding.name) == (KIND, consumer.namespace, consumer.name)
+
+
+def _gates(key: Key, consumer: Consumer, named: list[Key], there: list[tuple[Key, Standing]]) -> list[Gate]:
+    """Each Gateway that is named, and whether it has the Consumer as it is now."""
+    served = {
+        each
+        for each, standing in there
+        if standing.served and standing.work.generations.get(key) == consumer.generation
+    }
+    return [Gate(str(each), each in served) for each in named]

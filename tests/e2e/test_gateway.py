@@ -1,0 +1,109 @@
+"""A Gateway on a real cluster: one key, one address, every model."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from openai import APIStatusError, OpenAI
+
+from paceline.local import envoy
+from tests.support.product import NAMESPACE, Product, condition
+
+MODEL, GATEWAY, CONSUMER = "behind-a-door", "public", "site"
+
+
+def manifest(kind: str, name: str, **spec: Any) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": NAMESPACE}
+    return {"apiVersion": "paceline.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def consumer(**spec: Any) -> dict[str, Any]:
+    return manifest("Consumer", CONSUMER, gatewayRefs=[{"name": GATEWAY}], models=["*"], **spec)
+
+
+def said(product: Product, kind: str, name: str) -> dict[str, tuple[str, str, str]]:
+    found = (product.find(kind, name) or {}).get("status") or {}
+    return {one["type"]: (one["status"], one["reason"], one["message"]) for one in found.get("conditions") or ()}
+
+
+def is_true(product: Product, kind: str, name: str, *types: str) -> bool:
+    found = product.find(kind, name)
+    return all(condition(found, each).get("status") == "True" for each in types)
+
+
+@pytest.fixture(scope="module")
+def door(product: Product) -> Iterator[str]:
+    """The address of a Gateway that serves a model to a Consumer."""
+    assert product.cluster.local is not None
+    envoy.load(product.cluster.local)
+    product.serve(MODEL)
+    product.apply(manifest("Gateway", GATEWAY, replicas=1, routesFrom="AllModelDeployments"))
+    product.apply(consumer())
+    try:
+        product.eventually(
+            lambda: is_true(product, "gateways.paceline.dev", GATEWAY, "Ready", "Programmed"), 120, "the Gateway serves"
+        )
+        product.eventually(lambda: is_true(product, "consumer", CONSUMER, "Ready"), 60, "the Consumer is known")
+    except AssertionError as late:
+        words = [said(product, "gateways.paceline.dev", GATEWAY), said(product, "consumer", CONSUMER)]
+        raise AssertionError(f"{late}; {words}") from None
+    service = product.find("service", f"{GATEWAY}-gateway")
+    assert service is not None
+    yield f"http://{service['spec']['clusterIP']}:8080"
+    for kind, name in (("consumer", CONSUMER), ("gateways.paceline.dev", GATEWAY), ("mdep", MODEL)):
+        product.delete(kind, name)
+
+
+@pytest.fixture(scope="module")
+def key(product: Product, door: str) -> str:
+    secret = product.find("secret", f"{CONSUMER}-key")
+    assert secret is not None
+    return base64.b64decode(secret["data"]["token"]).decode()
+
+
+def client(door: str, key: str) -> OpenAI:
+    return OpenAI(base_url=f"{door}/v1", api_key=key, max_retries=0)
+
+
+def ask(door: str, key: str, model: str = MODEL) -> str:
+    stream = client(door, key).chat.completions.create(
+        model=model, messages=[{"role": "user", "content": "Hello"}], max_tokens=16, stream=True
+    )
+    return "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
+
+
+def test_a_key_gets_a_streamed_answer(door: str, key: str) -> None:
+    assert ask(door, key)
+
+
+def test_the_models_of_the_key_are_listed(door: str, key: str) -> None:
+    assert [each.id for each in client(door, key).models.list()] == [MODEL]
+
+
+def test_without_a_key_nobody_is_answered(door: str) -> None:
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "Hello"}]}
+    assert httpx.post(f"{door}/v1/chat/completions", json=body).status_code == 401
+
+
+def test_a_model_that_is_not_there_is_not_found(door: str, key: str) -> None:
+    with pytest.raises(APIStatusError) as error:
+        ask(door, key, "nothing")
+    assert error.value.status_code == 404
+
+
+def test_a_suspended_consumer_is_refused_and_let_in_again(product: Product, door: str, key: str) -> None:
+    def status() -> int:
+        body = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
+        return httpx.post(
+            f"{door}/v1/chat/completions", json=body, headers={"Authorization": f"Bearer {key}"}
+        ).status_code
+
+    assert status() == 200
+    product.apply(consumer(suspended=True))
+    product.eventually(lambda: status() == 403, 5, "the suspended Consumer is refused")
+    product.apply(consumer(suspended=False))
+    product.eventually(lambda: status() == 200, 5, "it is let in again")
