@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 from aiohttp import web
 
 from paceline.api import money
@@ -239,6 +240,7 @@ async def ended(tasks: list[asyncio.Task[None]]) -> None:
     assert all(isinstance(each, asyncio.CancelledError) for each in failed), failed
 
 
+@pytest.mark.timeout(60 + 10 * TRIALS)
 async def test_a_nearly_empty_budget_is_never_exceeded_and_refuses_nobody_without_need(tmp_path: Path) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")

@@ -39,8 +39,7 @@ class Shipper:
 
     async def ship(self) -> None:
         """Send the whole lines that have come."""
-        text = self.log.read_bytes()[self._read :] if self.log.exists() else b""
-        whole, _, _ = text.rpartition(b"\n")
+        whole, _, _ = self._more().rpartition(b"\n")
         lines = [json.loads(each) for each in whole.splitlines()]
         records = [_record(each) for each in lines if each["type"] == "DownstreamEnd" and each["request"]]
         if records:
@@ -49,6 +48,14 @@ class Shipper:
         self.shipped |= {each.request_id for each in records}
         self.answered += sum(each.outcome == Outcome.COMPLETED for each in records)
         self._read += len(whole) + bool(whole)
+
+    def _more(self) -> bytes:
+        """What is in the log behind what was shipped."""
+        if not self.log.exists():
+            return b""
+        with self.log.open("rb") as file:
+            file.seek(self._read)
+            return file.read()
 
 
 def _record(line: dict[str, Any]) -> Record:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from zoneinfo import available_timezones
 
 from paceline.api.consumer import Consumer
 from paceline.api.gateway import Gateway
@@ -17,11 +19,17 @@ from paceline.kube.client import Api
 from paceline.kube.resources import CONFIGMAPS, SECRETS, Key
 from paceline.kube.values import Values
 from paceline.reconcile.neighbours import Neighbours
-from paceline.render.gateway.pod import AUTHORITY_FILE, CLIENTS_PORT
+from paceline.render.gateway.pod import AUTHORITY_FILE, CLIENTS_PORT, TOKEN_FILE
 from paceline.render.gateway.pod import SECRETS as SECRETS_FOLDER
 from paceline.settings import OperatorSettings, now
 
 _LEDGER = "ledger"
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """Names of the time zones that this machine knows."""
+    return frozenset(available_timezones())
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +98,7 @@ class Workshop:
             consumers=tuple(callers.values()),
             models=self._neighbours.models_of(gateway),
             texts={(name, key): value for (_, name, key), value in (await self._texts.read(wanted)).items()},
+            zones=_zones(),
             peers=tuple(Endpoint(pod.ip, CLIENTS_PORT) for pod in sorted(pods, key=lambda one: one.name) if pod.ip),
         )
         return Work(gateway, translate(seen, secrets), secrets, callers)
@@ -105,7 +114,7 @@ class Workshop:
     def _site(self) -> Site:
         given = self._settings().gateways
         return Site(
-            ledger=Service(_LEDGER, given.ledger_host, given.ledger_port, AUTHORITY_FILE),
+            ledger=Service(_LEDGER, given.ledger_host, given.ledger_port, AUTHORITY_FILE, TOKEN_FILE),
             hosts=given.hosts,
             folder=SECRETS_FOLDER,
             port=CLIENTS_PORT,

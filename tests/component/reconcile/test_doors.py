@@ -148,6 +148,30 @@ async def test_a_consumer_is_ready_when_every_pod_has_it(world: World) -> None:
     assert world.conditions("Consumer", "site")["Ready"] == ("False", "AwaitingAgent")
 
 
+async def test_the_proxy_shows_the_ledger_a_token_that_is_mounted_into_its_pod(world: World) -> None:
+    world.server.put(a_gateway())
+    await world.look()
+    (deployment,) = world.server.all("Deployment")
+    mounts = deployment["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]
+    secret = json.loads(world.program().files["sds/ledger.json"])["resources"][0]["generic_secret"]["secret"]
+    clusters = {each["name"]: each for each in json.loads(world.program().files["cds.json"])["resources"]}
+    context = clusters["ledger"]["transport_socket"]["typed_config"]["common_tls_context"]
+    for path in (secret["filename"], context["validation_context"]["trusted_ca"]["filename"]):
+        assert path.rpartition("/")[0] in {one["mountPath"] for one in mounts}
+
+
+async def test_a_budget_in_any_time_zone_is_right_and_in_none_it_is_said(world: World) -> None:
+    budget = {"name": "month", "amount": "5", "period": "Month"}
+    world.server.put(a_gateway())
+    world.server.put(a_consumer(budgets=[{**budget, "timeZone": "Europe/Berlin"}]))
+    await world.look(rounds=3)
+    assert world.conditions("Consumer", "site")["Accepted"] == ("True", "KeyGenerated")
+    metadata = world.server.get("Consumer", "ml", "site")["metadata"]  # type: ignore[index]
+    world.server.put({**a_consumer(budgets=[{**budget, "timeZone": "Mars/Olympus"}]), "metadata": metadata})
+    await world.look(rounds=2)
+    assert world.conditions("Consumer", "site")["Accepted"] == ("False", "InvalidSpec")
+
+
 async def test_the_number_of_a_program_grows_with_each_change_and_outlives_the_leader(
     world: World, tmp_path: Path
 ) -> None:

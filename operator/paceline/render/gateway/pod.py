@@ -27,6 +27,7 @@ FILES = "/etc/paceline/gateway"
 SECRETS = "/etc/paceline/secrets"
 LOGS = "/var/log/paceline"
 TOKENS = "/var/run/secrets/paceline"
+TOKEN_FILE = f"{TOKENS}/token"
 _AUTHORITY = "/etc/paceline/authority"
 #: Certificate of who signed those of the operator and of the ledger.
 AUTHORITY_FILE = f"{_AUTHORITY}/{authority.KEY}"
@@ -143,7 +144,7 @@ def _agent(gateway: Gateway, setup: GatewaySetup) -> Manifest:
             f"--operator={setup.operator_url}",
             f"--ledger={setup.ledger_url}",
             f"--ca-file={AUTHORITY_FILE}",
-            f"--token-file={TOKENS}/token",
+            f"--token-file={TOKEN_FILE}",
             f"--folder={FILES}",
             f"--logs={LOGS}",
             f"--port={AGENT_PORT}",
