@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from paceline.api.gateway import Gateway
+from paceline.render.gateway import GatewaySetup
 from tests.support.models import merged
+
+SETUP = GatewaySetup(
+    proxy_image="docker.io/envoyproxy/envoy:distroless-v1.40.0",
+    agent_image="localhost/paceline:dev",
+    operator_url="https://paceline-operator.paceline-system.svc:8443",
+    ledger_url="https://paceline-ledger.paceline-system.svc:8443",
+    authority="-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+)
 
 
 def local(name: str = "main", model: str = "chat", **fields: Any) -> dict[str, Any]:

@@ -8,20 +8,14 @@ import pytest
 import yaml
 
 from paceline.api.gateway import Gateway
-from paceline.render.gateway import GatewaySetup, children
+from paceline.render.gateway import children
 from paceline.render.gateway.pod import longest_seconds
 from tests.support import gateways
+from tests.support.gateways import SETUP
 from tests.support.golden import ROOT, check_no_strays, golden
 
 FOLDER = "render-gateway"
 CASES = sorted(path.parent.name for path in (ROOT / FOLDER).glob("*/in.yaml"))
-SETUP = GatewaySetup(
-    proxy_image="docker.io/envoyproxy/envoy:distroless-v1.40.0",
-    agent_image="localhost/paceline:dev",
-    operator_url="https://paceline-operator.paceline-system.svc:8443",
-    ledger_url="https://paceline-ledger.paceline-system.svc:8443",
-    authority="-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
-)
 
 
 def made(gateway: Gateway, mounted: dict[str, tuple[str, ...]] | None = None) -> dict[str, Any]:

@@ -103,13 +103,14 @@ def _proxy(setup: GatewaySetup, mounted: Mapping[str, tuple[str, ...]]) -> Manif
         "image": setup.proxy_image,
         "command": ["envoy"],
         "args": [
-            f"--config-path={FILES}/bootstrap.json",
+            # Envoy knows no --name=value.
+            *("--config-path", f"{FILES}/bootstrap.json"),
             "--disable-hot-restart",
             "--reject-unknown-dynamic-fields",
-            "--log-level=warning",
+            *("--log-level", "warning"),
             # What it says against a file is nowhere but in its log; the agent reads it there and passes it on.
-            f"--log-path={LOGS}/envoy.log",
-            "--file-flush-interval-msec=100",
+            *("--log-path", f"{LOGS}/envoy.log"),
+            *("--file-flush-interval-msec", "100"),
         ],
         "ports": [{"name": "clients", "containerPort": CLIENTS_PORT, "protocol": "TCP"}],
         "livenessProbe": {
