@@ -53,6 +53,11 @@ condition = Gauge(
     ["namespace", "name", "condition"],
     registry=REGISTRY,
 )
+ledger_config_failures_total = Counter(
+    "paceline_ledger_config_failures",
+    "Times the ledger could not be told of consumers, prices and models.",
+    registry=REGISTRY,
+)
 api_requests_total = Counter(
     "paceline_api_requests", "Requests to the API server.", ["verb", "resource", "code"], registry=REGISTRY
 )

@@ -133,6 +133,7 @@ class Gateways(_Section):
         hosts: Names of hosts that External backends may have, *.example.com for all below it, * for every one.
         operator_host: Name in the cluster's DNS by which agents reach this operator.
         ledger_host: The same for the ledger.
+        token_file: This pod's token, by which the ledger knows the operator.
         tls_folder: By which agents know the operator: tls.crt and tls.key, and in ca.crt who signed these.
     """
 
@@ -140,6 +141,7 @@ class Gateways(_Section):
     operator_host: str = "paceline-operator.paceline-system.svc"
     ledger_host: str = "paceline-ledger.paceline-system.svc"
     ledger_port: Port = 8443
+    token_file: str = "/var/run/secrets/paceline/token"  # noqa: S105 - a path
     tls_folder: str = "/etc/paceline-tls"
 
 

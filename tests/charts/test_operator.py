@@ -146,7 +146,8 @@ def test_the_network_policy_opens_what_the_operator_needs_and_no_more():
     assert agents["from"][0]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "gateway"
     assert metrics["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
     assert health["from"] == [{"podSelector": {}}]
-    dns, api, engines = policy["egress"]
+    dns, api, ledger, engines = policy["egress"]
+    assert ledger["to"][0]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "ledger"
     assert {port["port"] for port in dns["ports"]} == {53}
     assert 443 in {port["port"] for port in api["ports"]}
     assert engines["to"][0]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "engine"

@@ -24,6 +24,8 @@ def product() -> Iterator[Product]:
             "profiles": {"cpu": {"resources": _SMALL}},
             # test_node_drained.py drives everything else away.
             "operator": {"tolerations": [{"key": "example.com/spot", "operator": "Exists"}]},
+            # There is nobody here who makes volumes.
+            "ledger": {"persistence": {"enabled": False}},
             "fetch": {"allowedNetworks": [f"{cluster.local.host}/32"]},
         }
         yield install(cluster, values)

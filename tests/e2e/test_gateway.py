@@ -11,7 +11,7 @@ import pytest
 from openai import APIStatusError, OpenAI
 
 from paceline.local import envoy
-from tests.support.product import NAMESPACE, Product, condition
+from tests.support.product import NAMESPACE, SYSTEM, Product, condition
 
 MODEL, GATEWAY, CONSUMER = "behind-a-door", "public", "site"
 
@@ -107,3 +107,22 @@ def test_a_suspended_consumer_is_refused_and_let_in_again(product: Product, door
     product.eventually(lambda: status() == 403, 5, "the suspended Consumer is refused")
     product.apply(consumer(suspended=False))
     product.eventually(lambda: status() == 200, 5, "it is let in again")
+
+
+def test_each_request_is_recorded_once(product: Product, door: str, key: str) -> None:
+    service = product.find("service", "paceline-ledger", SYSTEM)
+    assert service is not None
+    metrics = f"https://{service['spec']['clusterIP']}:8443/metrics"
+
+    def recorded() -> float:
+        page = httpx.get(metrics, verify=False).text  # noqa: S501 - its certificate is for its name in the cluster
+        rows = [line for line in page.splitlines() if line.startswith("paceline_ledger_records_total{")]
+        return sum(float(line.rpartition(" ")[2]) for line in rows if 'result="Recorded"' in line)
+
+    for _ in range(3):
+        ask(door, key)
+    product.eventually(lambda: recorded() >= 3, 30, "three requests are recorded")
+    before = recorded()
+    for _ in range(5):
+        ask(door, key)
+    product.eventually(lambda: recorded() == before + 5, 30, "five more are recorded")

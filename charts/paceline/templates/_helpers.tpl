@@ -23,6 +23,26 @@
 {{ .Release.Namespace }}:{{ include "paceline.operator" . }}
 {{- end }}
 
+{{- define "paceline.ledger" -}}
+{{ include "paceline.fullname" . }}-ledger
+{{- end }}
+
+{{- define "paceline.ledgerSelectorLabels" -}}
+app.kubernetes.io/name: {{ include "paceline.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: ledger
+{{- end }}
+
+{{- define "paceline.ledgerLabels" -}}
+{{ include "paceline.ledgerSelectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: paceline
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
 {{- define "paceline.tlsSecret" -}}
 {{- default (printf "%s-tls" (include "paceline.fullname" .)) .Values.gateway.tls.secretName }}
 {{- end }}

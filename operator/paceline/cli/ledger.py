@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from paceline.cli.console import ExitCode, fail
+from paceline.kube.client import Api, NoFence
+from paceline.kube.connection import Connection
 from paceline.kube.logs import set_up
+from paceline.kube.rate import Ceiling
+from paceline.kube.reviews import Reviews
+from paceline.render.gateway.pod import AUDIENCE
+
+if TYPE_CHECKING:
+    from paceline.ledger.service.verifier import Verifier
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +29,12 @@ def ledger(
     database_url_file: Annotated[
         Path, typer.Option(help="File with the URL of the database, sqlite:////… or postgresql://….")
     ],
-    tokens: Annotated[Path, typer.Option(help="File of digests of tokens; docs/reference/ledger.md says which.")],
+    tokens: Annotated[
+        Path | None, typer.Option(help="File of digests of tokens; docs/reference/ledger.md says which.")
+    ] = None,
+    operator: Annotated[
+        str, typer.Option(metavar="NAMESPACE/NAME", help="The operator's ServiceAccount: the cluster knows tokens.")
+    ] = "",
     config: Annotated[
         Path | None, typer.Option(help="The document of consumers, gateways and models; default: it comes by PUT.")
     ] = None,
@@ -55,18 +70,33 @@ def ledger(
         fail(f"--log-level is {log_level!r}.", "give DEBUG, INFO, WARNING or ERROR", ExitCode.USAGE)
     set_up(level)
     settings = Settings(host, port, name, replicas, peer_token_file, config, tls, ca_file, drain_seconds=drain_seconds)
-    verifier = TokenFile(tokens)
+    if bool(tokens) == bool(operator):
+        fail("it must be said who may ask.", "give either --tokens FILE or --operator NAMESPACE/NAME", ExitCode.USAGE)
+    known = TokenFile(tokens) if tokens else None
     store = Store.open(_url(database_url_file))
 
     async def run() -> None:
-        service = Service(settings, store, verifier)
-        await server.run(service, lambda bound: print(f"listening on {host}:{bound}", flush=True))
+        async with contextlib.AsyncExitStack() as stack:
+            verifier = known or await _reviewed(stack, operator, lambda: service.book.gateways if service.book else ())
+            service = Service(settings, store, verifier)
+            await server.run(service, lambda bound: print(f"listening on {host}:{bound}", flush=True))
 
     try:
         asyncio.run(run())
     except OSError as error:
         fail(f"--host {host} --port {port} cannot be used: {error}.", "free the port, or give another one")
     log.info("the ledger ended")
+
+
+async def _reviewed(stack: contextlib.AsyncExitStack, operator: str, gateways: Callable[[], Iterable[str]]) -> Verifier:
+    """Tokens are known by the API server of the cluster that this process runs in."""
+    from paceline.ledger.service.reviewed import ReviewedTokens  # noqa: PLC0415 - as above
+
+    connection = Connection()
+    await connection.load()
+    api = Api(connection, fence=NoFence(), ceiling=Ceiling(50, 100), connections=4)
+    stack.push_async_callback(api.close)
+    return ReviewedTokens(Reviews(api, AUDIENCE), operator, gateways)
 
 
 def _url(path: Path) -> str:

@@ -13,6 +13,7 @@ from paceline.kube.events import Events
 from paceline.kube.family import CALLERS, DOORS, MODELS, Family
 from paceline.kube.resources import Key
 from paceline.kube.reviews import Reviews
+from paceline.reconcile.bookkeeper import Bookkeeper
 from paceline.reconcile.consumer import Consumers
 from paceline.reconcile.desk import Desk
 from paceline.reconcile.gateway import Gateways
@@ -58,8 +59,9 @@ class Doors:
         self._server = Snapshots(self._board, Reviews(asking, AUDIENCE).user)
         workshop = Workshop(api, self._neighbours, settings)
         self._gateways = Gateways(
-            api, self.gateways.cache, workshop, self._board, events, settings, self._tell_consumers
+            api, self.gateways.cache, workshop, self._board, events, settings, self._standing_changed
         )
+        self._bookkeeper = Bookkeeper(self._gateways.terms, settings, allowed)
         self._consumers = Consumers(
             api,
             self.consumers.cache,
@@ -71,8 +73,9 @@ class Doors:
         )
 
     def workers(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
-        """Parts that serve the queues."""
+        """Parts that serve the queues, and the one that tells the ledger."""
         return [
+            ("bookkeeper", self._bookkeeper.run()),
             *self.gateways.workers(_WORKERS, self._gateways.reconcile),
             *self.consumers.workers(_WORKERS, self._consumers.reconcile),
         ]
@@ -101,6 +104,7 @@ class Doors:
             for each in self._neighbours.doors_of(key):
                 self.gateways.look_at(each)
 
-    def _tell_consumers(self, gateway: Key) -> None:
+    def _standing_changed(self, gateway: Key) -> None:
+        self._bookkeeper.tell()
         for each in self._neighbours.callers_of(gateway):
             self.consumers.look_at(each)

@@ -15,6 +15,7 @@ from paceline.decide.observation import DeploymentView, PodView
 from paceline.errors import PacelineError, Stalled, Waiting
 from paceline.gateway import snapshot
 from paceline.gateway.stamp import Stamp, stamp_of, stamped
+from paceline.gateway.terms import Terms
 from paceline.kube.apply import Applier
 from paceline.kube.cache import Cache
 from paceline.kube.client import Api
@@ -45,7 +46,8 @@ class Standing:
     @property
     def told(self) -> tuple[object, ...]:
         """What its Consumers read of it."""
-        return self.served, self.work.generations, self.work.translation.findings
+        made = self.work.translation
+        return self.served, self.work.generations, made.findings, made.terms
 
 
 class Gateways:
@@ -80,8 +82,10 @@ class Gateways:
         self._applier = Applier(api, cache)
         self._status = StatusWriter(api, cache, events, reasons.BY_NAME, metrics.gateway_condition)
         self._stamps: dict[Key, Stamp] = {}
-        #: Of all Gateways that were looked at.
+        #: Of all Gateways that were looked at and can be read.
         self.standings: dict[Key, Standing] = {}
+        self._looked: set[Key] = set()
+        self._leaving: dict[Key, Terms] = {}
 
     async def reconcile(self, key: Key) -> Outcome:
         """Bring the program, the pods and the status of one Gateway to what they should be.
@@ -93,6 +97,7 @@ class Gateways:
         if owner is None or owner.deleting:  # its children go with it, by their owner references
             self._forget(key)
             return Outcome("gone")
+        self._looked.add(key)
         previous = owner.body.get("status") or {}
         try:
             gateway = Gateway.parse(owner.body)
@@ -121,6 +126,18 @@ class Gateways:
 
     def _pods(self, key: Key) -> tuple[PodView, ...]:
         return tuple(child.view for _, _, child in self._cache.owned(key) if isinstance(child.view, PodView))
+
+    def terms(self) -> list[Terms] | None:
+        """For the ledger: of every Gateway, and of those that are gone as long as they have pods.
+
+        Returns:
+            None while some were not looked at yet.
+        """
+        if self._cache.owners.keys() - self._looked:
+            return None
+        for key in [key for key in self._leaving if key in self.standings or not self._pods(key)]:
+            del self._leaving[key]
+        return [*(one.work.translation.terms for one in self.standings.values()), *self._leaving.values()]
 
     async def _carry_out(self, key: Key, work: Work) -> PacelineError | None:
         """Number the program, put it up, and apply the pods; a failure that users should see is returned.
@@ -193,7 +210,10 @@ class Gateways:
         self._board.remove(key)
         self._status.forget(key)
         self._stamps.pop(key, None)
-        if self.standings.pop(key, None):
+        self._looked.discard(key)
+        gone = self.standings.pop(key, None)
+        if gone:
+            self._leaving[key] = gone.work.translation.terms
             self._changed(key)
 
 

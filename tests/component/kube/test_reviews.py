@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from paceline.errors import PacelineError, Transient
-from paceline.kube.reviews import Reviews
+from paceline.kube.reviews import Reviews, User
 from tests.support.worlds import Clock
 
 
@@ -51,6 +51,12 @@ async def test_the_api_server_is_asked_for_the_audience() -> None:
 )
 async def test_a_token_that_is_not_good_for_us_is_nobodys(status: object) -> None:
     assert await reviews(status)[0].user("secret") == ""
+
+
+async def test_the_pod_that_a_token_was_made_for_is_known() -> None:
+    extra = {"authentication.kubernetes.io/pod-name": ["web-a"]}
+    made, _, _ = reviews({**GOOD, "user": {**GOOD["user"], "extra": extra}})  # type: ignore[dict-item]
+    assert await made.review("secret") == User("system:serviceaccount:ml:web", "web-a")
 
 
 async def test_an_answer_is_believed_for_a_minute() -> None:
