@@ -117,7 +117,7 @@ def test_each_request_is_recorded_once(product: Product, door: str, key: str) ->
     def recorded() -> float:
         page = httpx.get(metrics, verify=False).text  # noqa: S501 - its certificate is for its name in the cluster
         rows = [line for line in page.splitlines() if line.startswith("paceline_ledger_records_total{")]
-        return sum(float(line.rpartition(" ")[2]) for line in rows if 'result="Recorded"' in line)
+        return sum(float(line.rpartition(" ")[2]) for line in rows if 'outcome="Recorded"' in line)
 
     for _ in range(3):
         ask(door, key)
