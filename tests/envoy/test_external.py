@@ -54,6 +54,19 @@ async def test_it_is_asked_by_its_own_path_name_model_and_key(door: Door, provid
     assert (headers["host"], headers["authorization"]) == ("localhost", "Bearer token-of-provider")
 
 
+async def test_without_the_provider_s_key_the_client_s_own_is_not_blamed(door: Door, provider: Provider) -> None:
+    empty = Path(token(door.folder, "keyless"))
+    empty.write_text("")
+    outside = External("localhost", provider.server.port, "/v1", provider.authorities)
+    keyless = Cluster("keyless", outside, "gpt-4o", credential_file=str(empty))
+    route = Route("fallback", (Branch(answered_by("keyless")),))
+    door.change(clusters=(*door.running.gateway.clusters, keyless), routes=(route,))
+    found = await door.ask("fallback")
+    assert found.error == (503, "no_credential")
+    assert found.headers["retry-after"]
+    assert not provider.server.seen
+
+
 async def test_a_certificate_for_another_name_is_not_spoken_to(door: Door, provider: Provider) -> None:
     context, authorities = presenting(door.folder, "other.example.com")
     impostor = Server("impostor", answer, tls=context)

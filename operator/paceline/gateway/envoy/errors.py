@@ -25,6 +25,13 @@ def local_replies() -> Document:
         "mappers": [
             {**_later(_detail("overload"), "overloaded", "The gateway has no memory left."), "status_code": 503},
             _later(_detail("ext_authz_error"), "admission_unavailable", "Whether this is allowed could not be asked."),
+            # The client's own key is right: it is the gateway that has none for the server.
+            {
+                **_later(
+                    _detail("failed_to_inject_credential"), "no_credential", "The gateway may not ask this server."
+                ),
+                "status_code": 503,
+            },
             # Whoever was asked for admission has put it into the form already.
             {"filter": {"response_flag_filter": {"flags": ["UAEX"]}}, "body_format_override": _as_it_is()},
             _denied("budget", 429, "insufficient_quota", "The budget of this key is used up."),
