@@ -202,7 +202,7 @@ async def test_missing_and_empty_credentials_are_told_though_the_agent_does_not_
     async with pod.operator.serving():
         await brought_up(pod)
         await eventually(lambda: pod.operator.report.credentials == (str(first),), 5)
-        assert (await pod.ask("public-b"))[0] == 401
+        assert (await pod.ask("public-b"))[0] == 503
         await eventually(lambda: set(pod.operator.report.credentials) == {str(first), str(second)}, 5)
         first.write_text("x")
         await eventually(lambda: pod.operator.report.credentials == (str(second),), 15)

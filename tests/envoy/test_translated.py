@@ -35,7 +35,9 @@ def test_it_is_valid(case: str, tmp_path: Path) -> None:
     seen, authorities = world.observation, tmp_path / "ca.crt"
     authorities.write_bytes(certificate_for("llm.example.com")[0])
     adapter = seen.site.adapter and replace(seen.site.adapter, ca_file=str(authorities))
-    ledger = replace(seen.site.ledger, ca_file=str(authorities))
+    token = tmp_path / "token"
+    token.write_text("token")
+    ledger = replace(seen.site.ledger, ca_file=str(authorities), token_file=str(token))
     folder = tmp_path / "secrets"
     site = replace(seen.site, folder=str(folder), ca_file=str(authorities), ledger=ledger, adapter=adapter)
     found = translate(replace(seen, site=site), world.secrets)
