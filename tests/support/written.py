@@ -1,0 +1,85 @@
+"""Gateways as they come of kinds: Consumers with their models, routes to ModelDeployments at known addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from paceline.api.consumer import Consumer
+from paceline.gateway.ir import Endpoint, Gateway, Service
+from paceline.gateway.observation import Observation, Site
+from paceline.gateway.translate import Translation, translate
+from tests.support import consumers, gateways, models
+from tests.support.door import token
+from tests.support.envoy import LOOPBACK
+from tests.support.ledger_config import GATEWAY
+from tests.support.ports import free_port
+from tests.support.translating import keys_of, seen, served
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written, and what came of it.
+
+    Attributes:
+        keys: Of Consumers, by their name.
+    """
+
+    seen: Observation
+    secrets: dict[str, str]
+    made: Translation
+    gateway: Gateway
+    keys: dict[str, str]
+
+
+#: Of everything; the gateway is the one that the ledger's tokens are for.
+NAMESPACE, _ = GATEWAY.split("/")
+
+
+def consumer(name: str, allowed: Sequence[str], **spec: Any) -> Consumer:
+    """One with a key in a Secret of its own."""
+    own = {"models": list(allowed), "credentials": [consumers.key(of=f"key-of-{name}")]}
+    return consumers.consumer(own | spec, namespace=NAMESPACE, name=name, uid=name)
+
+
+def written(
+    folder: Path, served_at: Mapping[str, Endpoint], calling: Sequence[Consumer], ledger: int = 1, **more: Any
+) -> Written:
+    """Translate a Gateway with a route for each model to a ModelDeployment of its own.
+
+    Args:
+        folder: Of the log, and of the token by which the ledger knows the gateway's pod.
+        served_at: Where the one engine of each model listens.
+        calling: Consumers.
+        ledger: Its port on loopback; by default nobody is asked.
+        more: Of the Gateway's spec; `prices` for instance.
+    """
+    names = {model: f"md-{number}" for number, model in enumerate(served_at)}
+    known = {
+        m: models.model({"model": {"servedName": f"engine-of-{m}"}}, namespace=NAMESPACE, name=names[m], uid=m)
+        for m in served_at
+    }
+    routes = [gateways.route(gateways.local(model=names[model]), model=model) for model in served_at]
+    wanted = gateways.gateway({"routes": routes} | more, namespace=NAMESPACE)
+    observed = seen(
+        wanted,
+        site=Site(Service("ledger", "localhost", ledger, token_file=token(folder, "pod-1"))),
+        gateways=(wanted,),
+        consumers=tuple(calling),
+        models=tuple(served(md, served_at[model]) for model, md in known.items()),
+    )
+    secrets = keys_of(*calling)
+    made = translate(observed, secrets)
+    listening, admin, agent = free_port(), free_port(), free_port()
+    gateway = replace(
+        made.gateway,
+        listener=replace(made.gateway.listener, port=listening, address=LOOPBACK),
+        peers=(Endpoint(LOOPBACK, listening),),
+        admin_port=admin,
+        agent_port=agent,
+        log_file=str(folder / "requests.jsonl"),
+    )
+    keys = dict(zip((each.name for each in calling), secrets.values(), strict=True))
+    return Written(observed, secrets, made, gateway, keys)
