@@ -14,6 +14,7 @@ import random
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,10 @@ MODELS = [f"{FAMILIES[number % 5]}-{number // 5}" for number in range(SIZE)]
 
 def names_of(dice: random.Random) -> dict[str, list[str]]:
     """What each Consumer may ask: everything, one family, names, or beginnings of names."""
+    families = cycle((*FAMILIES[1:], FAMILIES[0]))
     kinds = (
         lambda: ["*"],
-        lambda: [f"{dice.choice(FAMILIES)}*"],
+        lambda: [f"{next(families)}*"],
         lambda: dice.sample(MODELS, 3),
         lambda: [dice.choice(MODELS)],
         lambda: [f"{dice.choice(MODELS)[:-1]}*", dice.choice(MODELS)],
