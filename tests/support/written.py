@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from paceline.api.consumer import Consumer
+from paceline.api.modeldeployment import ModelDeployment
+from paceline.api.names import key_secret
 from paceline.gateway.ir import Endpoint, Gateway, Service
 from paceline.gateway.observation import Observation, Site
 from paceline.gateway.translate import Translation, translate
@@ -33,6 +35,10 @@ class Written:
     gateway: Gateway
     keys: dict[str, str]
 
+    def token(self, deployment: str) -> str:
+        """Of the engines of a ModelDeployment that asks for one."""
+        return f"token-of-{key_secret(deployment)}"
+
 
 #: Of everything; the gateway is the one that the ledger's tokens are for.
 NAMESPACE, _ = GATEWAY.split("/")
@@ -47,31 +53,36 @@ def consumer(name: str, allowed: Sequence[str], **spec: Any) -> Consumer:
 def written(
     folder: Path, served_at: Mapping[str, Endpoint], calling: Sequence[Consumer], ledger: int = 1, **more: Any
 ) -> Written:
-    """Translate a Gateway with a route for each model to a ModelDeployment of its own.
+    """Translate a Gateway with a route for each model to a ModelDeployment of its own, `md-0` and so on.
+
+    What pods would have mounted lies in the folder: of each engine that asks for a key, `token-of-` and its Secret.
 
     Args:
         folder: Of the log, and of the token by which the ledger knows the gateway's pod.
         served_at: Where the one engine of each model listens.
         calling: Consumers.
         ledger: Its port on loopback; by default nobody is asked.
-        more: Of the Gateway's spec; `prices` for instance.
+        more: Of the Gateway's spec; `prices` for instance. `model` is of the specs of ModelDeployments.
     """
     names = {model: f"md-{number}" for number, model in enumerate(served_at)}
-    known = {
-        m: models.model({"model": {"servedName": f"engine-of-{m}"}}, namespace=NAMESPACE, name=names[m], uid=m)
-        for m in served_at
-    }
+    known = {model: _deployment(names[model], model, more.get("model", {})) for model in served_at}
+    more = {name: each for name, each in more.items() if name != "model"}
     routes = [gateways.route(gateways.local(model=names[model]), model=model) for model in served_at]
     wanted = gateways.gateway({"routes": routes} | more, namespace=NAMESPACE)
     observed = seen(
         wanted,
-        site=Site(Service("ledger", "localhost", ledger, token_file=token(folder, "pod-1"))),
+        site=Site(Service("ledger", "localhost", ledger, token_file=token(folder, "pod-1")), folder=str(folder)),
         gateways=(wanted,),
         consumers=tuple(calling),
         models=tuple(served(md, served_at[model]) for model, md in known.items()),
     )
     secrets = keys_of(*calling)
     made = translate(observed, secrets)
+    for secret, names_of_keys in made.mounts.items():
+        for name in names_of_keys:
+            path = folder / secret / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(f"token-of-{secret}\n")
     listening, admin, agent = free_port(), free_port(), free_port()
     gateway = replace(
         made.gateway,
@@ -83,3 +94,8 @@ def written(
     )
     keys = dict(zip((each.name for each in calling), secrets.values(), strict=True))
     return Written(observed, secrets, made, gateway, keys)
+
+
+def _deployment(name: str, model: str, spec: Mapping[str, Any]) -> ModelDeployment:
+    served_name = {"model": {"servedName": f"engine-of-{model}"}}
+    return models.model(models.merged(served_name, spec), namespace=NAMESPACE, name=name, uid=name)
