@@ -71,7 +71,9 @@ def written(
     wanted = gateways.gateway({"routes": routes} | more, namespace=NAMESPACE)
     observed = seen(
         wanted,
-        site=Site(Service("ledger", "localhost", ledger, token_file=token(folder, "pod-1")), folder=str(folder)),
+        site=Site(
+            Service("ledger", "ledger.example.com", ledger, token_file=token(folder, "pod-1")), folder=str(folder)
+        ),
         gateways=(wanted,),
         consumers=tuple(calling),
         models=tuple(served(md, served_at[model]) for model, md in known.items()),
@@ -90,6 +92,7 @@ def written(
         peers=(Endpoint(LOOPBACK, listening),),
         admin_port=admin,
         agent_port=agent,
+        services=tuple(replace(each, host="localhost") for each in made.gateway.services),
         log_file=str(folder / "requests.jsonl"),
     )
     keys = dict(zip((each.name for each in calling), secrets.values(), strict=True))
