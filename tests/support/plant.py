@@ -33,42 +33,67 @@ FLUSH_MILLISECONDS = 100
 
 
 @dataclass
+class Spot:
+    """One of the gateway's pods, with its own ports, and the operator that programs it."""
+
+    host: Host
+    operator: Operator
+
+    def post(self, gateway: Gateway, generation: int | None = None) -> None:
+        """Put another gateway up for it."""
+        own = self.host.gateway
+        listener = replace(gateway.listener, port=own.listener.port, address=LOOPBACK)
+        ports = {"admin_port": own.admin_port, "agent_port": own.agent_port, "log_file": own.log_file}
+        self.operator.post(replace(gateway, listener=listener, **ports), generation)  # type: ignore[arg-type]
+
+    @property
+    def live(self) -> bool:
+        """Its agent has what was posted last."""
+        return self.operator.report_of(self.host.agent.pod).generation == self.operator.generation
+
+
+@dataclass
 class Plant:
     """What runs.
 
     Attributes:
-        hosts: A gateway's pods, each with an Envoy and its agent.
+        spots: A gateway's pods.
         ledger: The process.
         url: Of its database.
     """
 
     folder: Path
     written: Written
-    operator: Operator
     ledger: ledger_process.Process
     url: str
     client: aiohttp.ClientSession
-    hosts: list[Host] = field(default_factory=list)
+    spots: list[Spot] = field(default_factory=list)
     _told: LedgerConfig | None = None
 
-    async def post(self, gateway: Gateway, terms: Terms) -> None:
-        """Serve another gateway; the ledger is told first, because what it does not know of is refused."""
-        made = document((terms,), self._told)
-        if made is not self._told:
-            self._told = made
-            body = made.model_dump_json(by_alias=True, exclude_none=True).encode()
-            headers = {"Authorization": f"Bearer {TOKENS['operator']}", "Content-Type": "application/json"}
-            url = f"http://{LOOPBACK}:{self.ledger.port}/v1/config"
-            async with self.client.put(url, data=body, headers=headers) as answer:
-                assert answer.status < 300, await answer.text()
-        self.operator.post(gateway)
+    @property
+    def hosts(self) -> list[Host]:
+        return [each.host for each in self.spots]
 
-    async def live(self, host: Host | None = None) -> None:
-        """Wait until agents have what was posted last."""
-        for each in [host] if host else self.hosts:
-            await eventually(
-                lambda of=each: self.operator.report_of(of.agent.pod).generation == self.operator.generation
-            )
+    async def tell(self, terms: Terms) -> None:
+        """Tell the ledger; first, because what it does not know of is refused."""
+        made = document((terms,), self._told)
+        if made is self._told:
+            return
+        self._told = made
+        body = made.model_dump_json(by_alias=True, exclude_none=True).encode()
+        headers = {"Authorization": f"Bearer {TOKENS['operator']}", "Content-Type": "application/json"}
+        url = f"http://{LOOPBACK}:{self.ledger.port}/v1/config"
+        async with self.client.put(url, data=body, headers=headers) as answer:
+            assert answer.status < 300, await answer.text()
+
+    def post(self, gateway: Gateway, generation: int | None = None) -> None:
+        """Serve another gateway; with the generation in force only other addresses."""
+        for each in self.spots:
+            each.post(gateway, generation)
+
+    async def live(self) -> None:
+        """Wait until all agents have what was posted last."""
+        await eventually(lambda: all(each.live for each in self.spots), 20, "agents have what was posted last")
 
     async def ask(self, model: str, who: str, host: Host | None = None, **more: Any) -> tuple[int, str, Any]:
         """Status, id of the request, document."""
@@ -95,48 +120,52 @@ def url_of(host: Host) -> str:
     return f"http://{LOOPBACK}:{host.gateway.listener.port}"
 
 
-def pod_gateway(gateway: Gateway, folder: Path) -> Gateway:
-    """The same gateway, as another pod on this machine has it: with ports and a log of its own."""
-    return replace(
+def _spot(plant: Plant, number: int, gateway: Gateway) -> Spot:
+    """A pod, not started."""
+    name, own = f"pod-{number}", plant.folder / f"pod-{number}"
+    for each in ("files", "logs"):
+        (own / each).mkdir(parents=True)
+    (own / "token").write_text(TOKENS[name])
+    ported = replace(
         gateway,
-        listener=replace(gateway.listener, port=free_port(), address=LOOPBACK),
+        listener=replace(gateway.listener, port=free_port()),
         admin_port=free_port(),
         agent_port=free_port(),
-        log_file=str(folder / "logs/requests.jsonl"),
+        log_file=str(own / "logs/requests.jsonl"),
     )
+    key = Key(gateway.namespace, gateway.name)
+    operator = Operator(own / "files", key, plant.written.secrets, TOKENS[name])
+    agent = agent_of(ported, own, operator.port, plant.ledger.port, name)
+    return Spot(Host(ported, own, agent, plant.client, flush_milliseconds=FLUSH_MILLISECONDS), operator)
 
 
 @asynccontextmanager
 async def a_plant(
-    folder: Path, served_at: dict[str, Endpoint], calling: Sequence[Consumer], **more: Any
+    folder: Path, served_at: dict[str, Endpoint], calling: Sequence[Consumer], pods: int = 1, **more: Any
 ) -> AsyncIterator[Plant]:
-    """A gateway with one pod that serves; its log is the one that is read by the agent.
+    """A gateway that serves.
 
     Args:
         folder: Of everything.
         served_at: Where the one engine of each model listens.
         calling: Consumers.
+        pods: How many the gateway has.
         more: Of the Gateway's spec.
     """
     url = f"sqlite:///{folder}/ledger.db"
-    own = folder / "pod-1"
-    for name in ("files", "logs"):
-        (own / name).mkdir(parents=True)
-    (own / "token").write_text(TOKENS["pod-1"])
     async with AsyncExitStack() as stack:
         ledger = stack.enter_context(ledger_process.process(url, folder))
         made = written(folder, served_at, calling, ledger.port, **more)
-        gateway = replace(made.gateway, log_file=str(own / "logs/requests.jsonl"))
-        key = Key(gateway.namespace, gateway.name)
-        operator = Operator(own / "files", key, made.secrets, TOKENS["pod-1"])
-        await stack.enter_async_context(operator.serving())
         client = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
-        plant = Plant(folder, made, operator, ledger, url, client)
-        agent = agent_of(gateway, own, operator.port, ledger.port, "pod-1")
-        host = Host(gateway, own, agent, client, flush_milliseconds=FLUSH_MILLISECONDS)
-        stack.callback(host.over)
-        plant.hosts.append(host)
-        await plant.post(gateway, made.made.terms)
-        await started(host)
+        plant = Plant(folder, made, ledger, url, client)
+        await plant.tell(made.made.terms)
+        for number in range(1, pods + 1):
+            spot = _spot(plant, number, made.gateway)
+            await stack.enter_async_context(spot.operator.serving())
+            stack.callback(spot.host.over)
+            plant.spots.append(spot)
+        plant.post(made.gateway)
+        for spot in plant.spots:
+            await started(spot.host)
         await plant.live()
         yield plant

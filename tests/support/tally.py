@@ -13,8 +13,10 @@ from paceline.gateway.lines import Line, parse
 #: Of the prompt and of the answer.
 Tokens = tuple[int, int]
 NOTHING: Tokens = (0, 0)
+#: When a process was killed and when it was back, seconds since 1970.
+Kill = tuple[float, float]
 #: What a clock may be off, and what a write takes on a busy machine.
-_MARGIN_SECONDS = 0.1
+MARGIN_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -94,24 +96,25 @@ class Verdict:
 
 
 def compared(
-    found: Mapping[str, Mapping[str, Any]], rows: Mapping[str, list[dict[str, Any]]], kills: list[float], flush: float
+    found: Mapping[str, Mapping[str, Any]], rows: Mapping[str, list[dict[str, Any]]], kills: list[Kill], flush: float
 ) -> Verdict:
     """Compare.
 
     Args:
         found: The engines' truth.
         rows: Of the ledger, by request.
-        kills: When Envoy was killed, seconds since 1970.
+        kills: Of Envoy.
         flush: Seconds that Envoy may keep a line for.
     """
     verdict = Verdict()
     for number, true in found.items():
         if number not in rows:
-            before = min((at - true["arrival"] for at in kills if at > true["arrival"] - _MARGIN_SECONDS), default=1e9)
-            if before <= flush + _MARGIN_SECONDS:
+            before = min((at - true["arrival"] for at, _ in kills), key=abs)
+            # An engine may read late what a killed Envoy had sent.
+            if any(at - flush - MARGIN_SECONDS <= true["arrival"] <= back for at, back in kills):
                 verdict.lost[number] = round(before, 3)
             else:
-                verdict.wrong.append(f"{number}: {true} is not in the ledger")
+                verdict.wrong.append(f"{number}: {true} is not in the ledger, {before:.3f} s before a kill")
             continue
         _compare(number, true["tokens"], rows[number], verdict)
     return verdict
