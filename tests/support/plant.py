@@ -34,10 +34,33 @@ FLUSH_MILLISECONDS = 100
 
 @dataclass
 class Spot:
-    """One of the gateway's pods, with its own ports, and the operator that programs it."""
+    """One of the gateway's pods, with its own ports, and the operator that programs it.
+
+    Attributes:
+        leaving: It is being ended, so a Service gives it no new connections.
+    """
 
     host: Host
     operator: Operator
+    leaving: bool = False
+    _serving: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def serve(self) -> None:
+        """Let the operator answer."""
+        await self._serving.enter_async_context(self.operator.serving())
+
+    async def leave(self) -> None:
+        """End the operator's server."""
+        await self._serving.aclose()
+
+    async def another(self, gateway: Gateway) -> None:
+        """Exchange the operator for another one, which knows only what is wanted."""
+        before = self.operator
+        await self.leave()
+        self.operator = Operator(before.folder, before.key, before.secrets, TOKENS[self.host.agent.pod])
+        self.operator.port = before.port
+        self.post(gateway, before.generation)
+        await self.serve()
 
     def post(self, gateway: Gateway, generation: int | None = None) -> None:
         """Put another gateway up for it."""
@@ -161,7 +184,8 @@ async def a_plant(
         await plant.tell(made.made.terms)
         for number in range(1, pods + 1):
             spot = _spot(plant, number, made.gateway)
-            await stack.enter_async_context(spot.operator.serving())
+            await spot.serve()
+            stack.push_async_callback(spot.leave)
             stack.callback(spot.host.over)
             plant.spots.append(spot)
         plant.post(made.gateway)

@@ -11,6 +11,7 @@ from paceline.api.consumer import Consumer
 from paceline.api.modeldeployment import ModelDeployment
 from paceline.api.names import key_secret
 from paceline.gateway.ir import Endpoint, Gateway, Service
+from paceline.gateway.keys import reference, references
 from paceline.gateway.observation import Observation, Site
 from paceline.gateway.translate import Translation, translate
 from tests.support import consumers, gateways, models
@@ -26,7 +27,7 @@ class Written:
     """What was written, and what came of it.
 
     Attributes:
-        keys: Of Consumers, by their name.
+        keys: The first one of each Consumer, by its name.
     """
 
     seen: Observation
@@ -95,7 +96,7 @@ def written(
         services=tuple(replace(each, host="localhost") for each in made.gateway.services),
         log_file=str(folder / "requests.jsonl"),
     )
-    keys = dict(zip((each.name for each in calling), secrets.values(), strict=True))
+    keys = {each.name: secrets[reference(references(each)[0])] for each in calling}
     return Written(observed, secrets, made, gateway, keys)
 
 
