@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from paceline.gateway.lines import Line, parse
 
@@ -33,13 +35,46 @@ class Heard:
     attempts: int
 
 
-def heard(log: Path) -> dict[str, Heard]:
-    """What Envoy wrote, by request; lines that a kill cut are read as far as they can be."""
-    lines: dict[str, list[Line]] = {}
-    for text in log.read_bytes().split(b"\n"):
-        for line in parse(text):
-            lines.setdefault(line.id, []).append(line)
-    return {number: _heard(found) for number, found in lines.items()}
+@dataclass
+class Log:
+    """All that Envoy wrote, also in logs that the agent has put aside and removed by now.
+
+    Attributes:
+        path: Where it writes.
+    """
+
+    path: Path
+    _open: dict[int, BinaryIO] = field(default_factory=dict)
+    _texts: dict[int, bytearray] = field(default_factory=dict)
+
+    async def follow(self) -> None:
+        """Read on until cancelled."""
+        while True:
+            self.read()
+            await asyncio.sleep(0.2)
+
+    def read(self) -> None:
+        """Read what has come."""
+        with contextlib.suppress(FileNotFoundError):
+            number = self.path.stat().st_ino
+            if number not in self._open:
+                self._open[number] = self.path.open("rb")
+                self._texts[number] = bytearray()
+        for number, file in self._open.items():
+            self._texts[number] += file.read()
+
+    def heard(self) -> dict[str, Heard]:
+        """By request; lines that a kill cut are read as far as they can be."""
+        self.read()
+        lines: dict[str, list[Line]] = {}
+        for text in (each for log in self._texts.values() for each in log.split(b"\n")):
+            for line in parse(bytes(text)):
+                lines.setdefault(line.id, []).append(line)
+        return {number: _heard(found) for number, found in lines.items()}
+
+    def close(self) -> None:
+        for each in self._open.values():
+            each.close()
 
 
 def _heard(lines: list[Line]) -> Heard:

@@ -63,13 +63,17 @@ def written(
         served_at: Where the one engine of each model listens.
         calling: Consumers.
         ledger: Its port on loopback; by default nobody is asked.
-        more: Of the Gateway's spec; `prices` for instance. `model` is of the specs of ModelDeployments.
+        more: Of the Gateway's spec; `prices` for instance. `model` is of the specs of ModelDeployments. With
+            `found` routes are not listed, of which a Gateway has at most 256, but found by themselves.
     """
     names = {model: f"md-{number}" for number, model in enumerate(served_at)}
-    known = {model: _deployment(names[model], model, more.get("model", {})) for model in served_at}
-    more = {name: each for name, each in more.items() if name != "model"}
+    found = more.pop("found", False)
+    served_as = "{}" if found else "engine-of-{}"
+    own = more.pop("model", {})
+    known = {model: _deployment(names[model], served_as.format(model), own) for model in served_at}
     routes = [gateways.route(gateways.local(model=names[model]), model=model) for model in served_at]
-    wanted = gateways.gateway({"routes": routes} | more, namespace=NAMESPACE)
+    listed = {"routes": [], "routesFrom": "AllModelDeployments"} if found else {"routes": routes}
+    wanted = gateways.gateway(listed | more, namespace=NAMESPACE)
     observed = seen(
         wanted,
         site=Site(
@@ -100,6 +104,6 @@ def written(
     return Written(observed, secrets, made, gateway, keys)
 
 
-def _deployment(name: str, model: str, spec: Mapping[str, Any]) -> ModelDeployment:
-    served_name = {"model": {"servedName": f"engine-of-{model}"}}
-    return models.model(models.merged(served_name, spec), namespace=NAMESPACE, name=name, uid=name)
+def _deployment(name: str, served_name: str, spec: Mapping[str, Any]) -> ModelDeployment:
+    own = {"model": {"servedName": served_name}}
+    return models.model(models.merged(own, spec), namespace=NAMESPACE, name=name, uid=name)
