@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from paceline import metrics
-from paceline.cli.access import RULES
+from paceline.cli.access import KEYS, RULES
 from paceline.cli.enable import manifest
 from tests.support.helm import CHART, CRDS_CHART, ROOT, case, objects, of_kind, only, render
 
@@ -81,8 +81,9 @@ def test_chart_and_enable_grant_the_same():
     (role, binding) = yaml.safe_load_all(manifest("default", "paceline-system", "paceline-operator"))
     namespaced = only(case("default"), "Role", "paceline-operator")
     everywhere = only(case("cluster"), "ClusterRole", "paceline-system:paceline-operator")
-    assert role["rules"] == namespaced["rules"] == everywhere["rules"]
-    assert len(role["rules"]) == len(RULES)
+    keys = only(case("default"), "Role", "paceline-operator-keys")
+    assert role["rules"] == namespaced["rules"] + keys["rules"] == everywhere["rules"] + keys["rules"]
+    assert len(role["rules"]) == len(RULES + KEYS)
     assert binding["subjects"] == only(case("default"), "RoleBinding", "paceline-operator")["subjects"]
 
 
