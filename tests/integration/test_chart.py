@@ -15,6 +15,7 @@ from tests.support.helm import CHART, CRDS_CHART, ROOT, run
 from tests.support.waiting import wait_until
 
 KIND = "modeldeployments.paceline.dev"
+KINDS = (KIND, "gateways.paceline.dev", "consumers.paceline.dev")
 AGGREGATED = "the user roles are aggregated, which is a controller's work and takes a moment"
 # Nothing runs here: these tests are about what is installed, and no image is needed for that.
 STILL = ("--set", "operator.replicas=0")
@@ -37,11 +38,12 @@ def helm(cluster):
         return done.stdout
 
     yield call
-    for release, namespace in (line.split()[:2] for line in call("list", "-A", "--no-headers").splitlines()):
+    for line in filter(str.strip, call("list", "-A", "--no-headers").splitlines()):
+        release, namespace = line.split()[:2]
         call("uninstall", release, "-n", namespace)
     roles = ("paceline-view", "paceline-edit", "paceline-admin")
     cluster.kubectl("delete", "clusterrole", *roles, "--ignore-not-found")
-    cluster.kubectl("delete", "crd", KIND, "--ignore-not-found", "--timeout=60s")
+    cluster.kubectl("delete", "crd", *KINDS, "--ignore-not-found", "--timeout=60s")
 
 
 @pytest.fixture
