@@ -42,11 +42,11 @@ def folder() -> Path:
 def _fetch(root: Path) -> None:
     part = root.with_suffix(f".{os.getpid()}")
     part.mkdir()
-    for attempt in range(2):
-        done = _run("apt-get", "download", "-qq", "prometheus", cwd=part)
-        if done.returncode == 0 or attempt:
-            break
+    download = ("apt-get", "download", "-qq", "prometheus")
+    done = _run(*download, cwd=part)
+    if done.returncode:
         _run("apt-get", "update", "-qq", cwd=part)  # a bare machine has no lists of packages
+        done = _run(*download, cwd=part)
     assert done.returncode == 0, done.stderr
     (package,) = part.glob("*.deb")
     done = _run("dpkg-deb", "-x", package.name, ".", cwd=part)
@@ -124,7 +124,7 @@ def prometheus(where: Path, targets: Sequence[Target], rules: Sequence[Path] = (
     }
     (where / "prometheus.yaml").write_text(yaml.safe_dump(config))
     address = f"127.0.0.1:{free_port()}"
-    command = [folder() / "prometheus", f"--config.file={where}/prometheus.yaml", f"--storage.tsdb.path={where}/data"]
+    command = [str(folder() / "prometheus"), f"--config.file={where}/prometheus.yaml", f"--storage.tsdb.path={where}/data"]
     command += [f"--web.listen-address={address}", "--log.level=warn"]
     with (where / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
