@@ -22,10 +22,11 @@ from paceline.kube.client import Api
 from paceline.kube.events import Events
 from paceline.kube.resources import CONFIGMAPS, Key
 from paceline.kube.values import KEPT_SECONDS
+from paceline.reconcile.living import lives
 from paceline.reconcile.outcome import Outcome
 from paceline.reconcile.status_writer import StatusWriter
 from paceline.reconcile.workshop import Work, Workshop
-from paceline.render.gateway import GatewaySetup, children
+from paceline.render.gateway import COUNT, GatewaySetup, children
 from paceline.render.gateway.pod import FILES
 from paceline.render.gateway.stamp import stamp, stamp_name
 from paceline.settings import OperatorSettings, now
@@ -105,6 +106,9 @@ class Gateways:
             conditions = refused(owner.generation, unread)
             await self._status.say(key, owner, previous, refuse(owner.generation, conditions, previous, now()))
             return Outcome(unread.reason, again_after=float(self._settings().resync_seconds))
+        if previous and self._lacks(key, owner.uid) and not await lives(self._api, self._cache, key, owner):
+            self._forget(key)
+            return Outcome("gone")
         work = await self._workshop.work(gateway, [pod for pod in self._pods(key) if pod.ready and not pod.deleting])
         problem = await self._carry_out(key, work)
         seen = self._seen(key, work)
@@ -123,6 +127,12 @@ class Gateways:
         if problem is not None:
             return Outcome(problem.reason, again_after=KEPT_SECONDS, failed=problem.retry)
         return Outcome(again_after=KEPT_SECONDS)
+
+    def _lacks(self, key: Key, uid: str) -> bool:
+        """Whether children have to be made. Those of a new object come without saying, later ones are missed."""
+        applied = self._cache.family.applied
+        there = [child for resource, _, child in self._cache.owned(key) if resource in applied]
+        return sum(child.owner_uid == uid and not child.deleting for child in there) < COUNT
 
     def _pods(self, key: Key) -> tuple[PodView, ...]:
         return tuple(child.view for _, _, child in self._cache.owned(key) if isinstance(child.view, PodView))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from paceline.decide.gateway_health import Report
+from paceline.errors import Conflict
 from paceline.gateway import snapshot
 from paceline.kube.client import Api
 from paceline.kube.events import Events
@@ -235,3 +236,42 @@ async def test_a_consumer_of_a_gateway_that_is_not_there_is_told_so(world: World
     world.server.put(a_consumer())
     await world.look()
     assert world.conditions("Consumer", "site")["Accepted"] == ("False", "GatewayMissing")
+
+
+class TestADeletionThatNoWatchTold:
+    """Kubernetes has taken the Gateway and then children of it; of the Gateway itself nothing was heard."""
+
+    @staticmethod
+    async def unheard(world: World, *, anew: bool = False) -> int:
+        world.server.put(a_gateway())
+        await world.look(rounds=2)
+        cache = world.doors.gateways.cache
+        known = cache.owners[PUBLIC]
+        for kind in ("Gateway", "Deployment"):
+            world.server.remove(world.server.all(kind)[0])
+        if anew:
+            world.server.put(a_gateway())
+        for desk in world.desks:
+            await desk.resync.compare()
+        cache.owners[PUBLIC] = known
+        return len(world.server.writes())
+
+    async def test_nothing_is_made_again_for_an_owner_that_is_gone(self, world: World) -> None:
+        before = await self.unheard(world)
+        assert (await world.doors._gateways.reconcile(PUBLIC)).result == "gone"
+        assert len(world.server.writes()) == before
+        assert PUBLIC not in world.doors.gateways.cache.owners
+        assert world.board.of(PUBLIC) is None
+
+    async def test_nothing_is_made_in_the_name_of_an_earlier_object(self, world: World) -> None:
+        before = await self.unheard(world, anew=True)
+        with pytest.raises(Conflict):
+            await world.doors._gateways.reconcile(PUBLIC)
+        assert len(world.server.writes()) == before
+
+    async def test_a_child_that_somebody_else_deleted_is_made_again(self, world: World) -> None:
+        world.server.put(a_gateway())
+        await world.look(rounds=2)
+        world.server.remove(world.server.all("Deployment")[0])
+        await world.look()
+        assert world.server.all("Deployment")
