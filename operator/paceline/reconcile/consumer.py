@@ -9,17 +9,18 @@ from paceline.api import consumer_reasons as reasons
 from paceline.api.consumer import KIND, Consumer
 from paceline.api.names import CONSUMER_TOKEN
 from paceline.decide.consumer_health import Gate, Remark, assess, refused, status_of
-from paceline.errors import PacelineError, Stalled, Waiting
+from paceline.errors import Conflict, PacelineError, Stalled, Waiting
 from paceline.gateway.consumers import unresolved
 from paceline.gateway.finding import Finding
 from paceline.gateway.offered import everywhere
-from paceline.kube.cache import Cache
+from paceline.kube.cache import Cache, Owner
 from paceline.kube.client import Api
 from paceline.kube.events import Events
 from paceline.kube.keys import Keys
 from paceline.kube.resources import Key
 from paceline.kube.values import KEPT_SECONDS
 from paceline.reconcile.gateway import Standing
+from paceline.reconcile.living import lives
 from paceline.reconcile.neighbours import Neighbours
 from paceline.reconcile.outcome import Outcome
 from paceline.reconcile.status_writer import StatusWriter
@@ -54,6 +55,7 @@ class Consumers:
         standings: Mapping[Key, Standing],
         changed: Callable[[Key], None],
     ) -> None:
+        self._api = api
         self._cache = cache
         self._neighbours = neighbours
         self._workshop = workshop
@@ -80,7 +82,7 @@ class Consumers:
             status = status_of(owner.generation, refused(owner.generation, unread), previous, now())
             await self._status.say(key, owner, previous, status)
             return Outcome(unread.reason, again_after=KEPT_SECONDS)
-        problem = await self._see_to_key(key, consumer)
+        problem = await self._see_to_key(key, owner, consumer)
         named = [Key(ref.namespace or consumer.namespace, ref.name) for ref in consumer.spec.gateway_refs]
         there = [(each, self._standings[each]) for each in named if each in self._standings]
         missing = unresolved(consumer, self._neighbours.every_gateway(), {})
@@ -92,13 +94,21 @@ class Consumers:
             return Outcome(problem.reason, again_after=KEPT_SECONDS, failed=problem.retry)
         return Outcome(again_after=KEPT_SECONDS)
 
-    async def _see_to_key(self, key: Key, consumer: Consumer) -> PacelineError | None:
-        """Make the key of a Consumer that names no credential; a failure that users should see is returned."""
+    async def _see_to_key(self, key: Key, owner: Owner, consumer: Consumer) -> PacelineError | None:
+        """Make the key of a Consumer that names no credential; a failure that users should see is returned.
+
+        Raises:
+            Conflict: it is gone, and its key with it.
+            PacelineError: what no condition shows.
+        """
         if consumer.spec.credentials:
             return None
         try:
             if await self._workshop.lacks_key(consumer):
+                if owner.body.get("status") and not await lives(self._api, self._cache, key, owner):
+                    raise Conflict("Conflict", f"{key} was deleted")
                 await self._keys.ensure(key, consumer.uid, consumer_key(consumer), missed=True)
+                self._workshop.forget_key(consumer)  # a Gateway may have looked while it was being made
                 for ref in consumer.spec.gateway_refs:
                     self._changed(Key(ref.namespace or consumer.namespace, ref.name))
         except (Stalled, Waiting) as problem:

@@ -275,3 +275,50 @@ class TestADeletionThatNoWatchTold:
         world.server.remove(world.server.all("Deployment")[0])
         await world.look()
         assert world.server.all("Deployment")
+
+
+class TestAKeyThatIsNotTheConsumersOwn:
+    """Its Secret has the name of a generated key."""
+
+    async def test_the_key_of_an_earlier_consumer_lets_nobody_in_and_is_replaced_once_it_is_gone(
+        self, world: World
+    ) -> None:
+        world.server.put(a_gateway())
+        world.server.put(a_consumer())
+        await world.look(rounds=2)
+        earlier = world.key()
+        world.server.remove(world.server.all("Consumer")[0])
+        world.server.put(a_consumer())
+        await world.look(rounds=2)
+        assert world.conditions("Consumer", "site")["Accepted"] == ("False", "ChildConflict")
+        assert not any(earlier in text for text in world.program().files.values())
+        world.server.remove(world.server.all("Secret")[0])
+        await world.look(rounds=2)
+        assert world.conditions("Consumer", "site")["Accepted"] == ("True", "KeyGenerated")
+        assert world.key() != earlier
+        assert any(world.key() in text for text in world.program().files.values())
+
+    async def test_somebody_elses_is_left_alone_and_named(self, world: World) -> None:
+        data = {"token": base64.b64encode(b"pl_0123456789012345678901").decode()}
+        metadata = {"name": "site-key", "namespace": "ml"}
+        world.server.put({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data})
+        world.server.put(a_gateway())
+        world.server.put(a_consumer())
+        await world.look(rounds=2)
+        assert world.conditions("Consumer", "site")["Accepted"] == ("False", "ChildConflict")
+        assert not any("pl_0123456789" in text for text in world.program().files.values())
+        assert world.server.all("Secret")[0]["data"] == data
+
+    async def test_none_is_made_for_a_consumer_that_is_gone(self, world: World) -> None:
+        world.server.put(a_consumer())
+        await world.look(rounds=2)
+        cache = world.doors.consumers.cache
+        known = cache.owners[SITE]
+        for kind in ("Consumer", "Secret"):
+            world.server.remove(world.server.all(kind)[0])
+        world.doors._consumers._workshop._secrets.forget(Key("ml", "site-key"))
+        cache.owners[SITE] = known
+        with pytest.raises(Conflict):
+            await world.doors._consumers.reconcile(SITE)
+        assert world.server.all("Secret") == []
+        assert (await world.doors._consumers.reconcile(SITE)).result == "gone"
