@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from paceline import metrics
 from paceline.api import consumer_reasons as reasons
 from paceline.api.consumer import KIND, Consumer
+from paceline.api.gateway import Gateway
 from paceline.api.names import CONSUMER_TOKEN
 from paceline.decide.consumer_health import Gate, Remark, assess, refused, status_of
 from paceline.errors import Conflict, PacelineError, Stalled, Waiting
@@ -85,7 +86,10 @@ class Consumers:
         problem = await self._see_to_key(key, owner, consumer)
         named = [Key(ref.namespace or consumer.namespace, ref.name) for ref in consumer.spec.gateway_refs]
         there = [(each, self._standings[each]) for each in named if each in self._standings]
-        missing = unresolved(consumer, self._neighbours.every_gateway(), {})
+        gateways = self._neighbours.every_gateway()
+        if previous.get("observedGeneration") == owner.generation and self._early(named, gateways):
+            return Outcome("early", again_after=KEPT_SECONDS)
+        missing = unresolved(consumer, gateways, {})
         conditions = assess(
             consumer, self._remarks(consumer, missing, there), _gates(key, consumer, named, there), problem
         )
@@ -114,6 +118,11 @@ class Consumers:
         except (Stalled, Waiting) as problem:
             return problem
         return None
+
+    def _early(self, named: Iterable[Key], gateways: Iterable[Gateway]) -> bool:
+        """Whether this process has yet to look at a Gateway; what was said of it by the one before holds until then."""
+        there = {Key(each.namespace, each.name) for each in gateways}
+        return any(each in there and each not in self._standings for each in named)
 
     def _remarks(self, consumer: Consumer, missing: list[Finding], there: list[tuple[Key, Standing]]) -> list[Remark]:
         mine = [

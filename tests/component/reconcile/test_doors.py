@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -322,3 +323,51 @@ class TestAKeyThatIsNotTheConsumersOwn:
             await world.doors._consumers.reconcile(SITE)
         assert world.server.all("Secret") == []
         assert (await world.doors._consumers.reconcile(SITE)).result == "gone"
+
+
+class TestANewLeader:
+    """Agents have said nothing to it yet."""
+
+    @staticmethod
+    async def settled(world: World) -> None:
+        world.server.put(a_gateway())
+        world.server.put(a_consumer())
+        await world.look(rounds=3)
+        posting = world.board.of(PUBLIC)
+        assert posting is not None
+        assert posting.stamp is not None
+        deployment = world.server.all("Deployment")[0]
+        world.server.put({**deployment, "spec": {**deployment["spec"], "replicas": 1}})
+        world.pod_reports(posting.stamp.generation)
+        await world.look(rounds=3)
+        assert world.conditions("Consumer", "site")["Ready"] == ("True", "Programmed")
+
+    @staticmethod
+    @contextlib.asynccontextmanager
+    async def successor(world: World, folder: Path) -> AsyncIterator[World]:
+        (folder / "next").mkdir()
+        given = configuration(gateways={"tlsFolder": str(folder), "hosts": ["api.example.com"]})
+        async with client(world.server, folder / "next") as api:
+            successor = World(world.server, api, OperatorSettings.model_validate(given))
+            for desk in successor.desks:
+                await desk.resync.prime()
+            yield successor
+
+    async def test_it_writes_nothing_where_all_is_as_it_should_be(self, world: World, tmp_path: Path) -> None:
+        await self.settled(world)
+        before = world.server.writes()
+        async with self.successor(world, tmp_path) as successor:
+            assert (await successor.doors._consumers.reconcile(SITE)).result == "early"
+            await successor.doors._gateways.reconcile(PUBLIC)
+            await successor.doors._consumers.reconcile(SITE)
+            assert world.server.writes() == before
+            assert world.conditions("Consumer", "site")["Ready"] == ("True", "Programmed")
+
+    async def test_a_program_that_changed_meanwhile_is_awaited(self, world: World, tmp_path: Path) -> None:
+        await self.settled(world)
+        consumer = world.server.get("Consumer", "ml", "site")
+        assert consumer is not None
+        world.server.put({**a_consumer(suspended=True), "metadata": consumer["metadata"], "status": consumer["status"]})
+        async with self.successor(world, tmp_path) as successor:
+            await successor.look()
+            assert world.conditions("Gateway", "public")["Programmed"] == ("False", "AwaitingAgent")
