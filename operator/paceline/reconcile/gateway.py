@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,12 +20,14 @@ from paceline.kube.apply import Applier
 from paceline.kube.cache import Cache
 from paceline.kube.client import Api
 from paceline.kube.events import Events
-from paceline.kube.resources import CONFIGMAPS, Key
+from paceline.kube.resources import CONFIGMAPS, JsonObject, Key
 from paceline.kube.values import KEPT_SECONDS
+from paceline.reconcile.living import lives
 from paceline.reconcile.outcome import Outcome
+from paceline.reconcile.remembered import Remembered
 from paceline.reconcile.status_writer import StatusWriter
 from paceline.reconcile.workshop import Work, Workshop
-from paceline.render.gateway import GatewaySetup, children
+from paceline.render.gateway import COUNT, GatewaySetup, children
 from paceline.render.gateway.pod import FILES
 from paceline.render.gateway.stamp import stamp, stamp_name
 from paceline.settings import OperatorSettings, now
@@ -82,6 +84,7 @@ class Gateways:
         self._applier = Applier(api, cache)
         self._status = StatusWriter(api, cache, events, reasons.BY_NAME, metrics.gateway_condition)
         self._stamps: dict[Key, Stamp] = {}
+        self._remembered = Remembered()
         #: Of all Gateways that were looked at and can be read.
         self.standings: dict[Key, Standing] = {}
         self._looked: set[Key] = set()
@@ -105,9 +108,12 @@ class Gateways:
             conditions = refused(owner.generation, unread)
             await self._status.say(key, owner, previous, refuse(owner.generation, conditions, previous, now()))
             return Outcome(unread.reason, again_after=float(self._settings().resync_seconds))
+        if previous and self._lacks(key, owner.uid) and not await lives(self._api, self._cache, key, owner):
+            self._forget(key)
+            return Outcome("gone")
         work = await self._workshop.work(gateway, [pod for pod in self._pods(key) if pod.ready and not pod.deleting])
         problem = await self._carry_out(key, work)
-        seen = self._seen(key, work)
+        seen = self._seen(key, work, previous)
         self._stand(key, Standing(work, _served(seen)))
         made = work.translation
         status = summarise(
@@ -123,6 +129,12 @@ class Gateways:
         if problem is not None:
             return Outcome(problem.reason, again_after=KEPT_SECONDS, failed=problem.retry)
         return Outcome(again_after=KEPT_SECONDS)
+
+    def _lacks(self, key: Key, uid: str) -> bool:
+        """Whether children have to be made. Those of a new object come without saying, later ones are missed."""
+        applied = self._cache.family.applied
+        there = [child for resource, _, child in self._cache.owned(key) if resource in applied]
+        return sum(child.owner_uid == uid and not child.deleting for child in there) < COUNT
 
     def _pods(self, key: Key) -> tuple[PodView, ...]:
         return tuple(child.view for _, _, child in self._cache.owned(key) if isinstance(child.view, PodView))
@@ -147,11 +159,12 @@ class Gateways:
         gateway, made = work.gateway, work.translation
         program, addresses = snapshot.program(made.gateway, work.secrets, work.teams, FILES)
         try:
-            number = await self._numbered(key, gateway, program.digest)
+            before = self._stamps.get(key) or await self._kept(key)
+            number = stamped(before, program.digest, self._told(key))
             kept = stamp(gateway, number.data)
-            if self._stamps.get(key) != number:
+            if before != number:
                 await self._applier.apply(key, gateway.uid, [kept], prune=False)
-                self._stamps[key] = number
+            self._stamps[key] = number
             self._board.post(key, number, program, addresses)
             manifests = [kept, *children(gateway, self._setup(), made.mounts)]
             await self._applier.apply(key, gateway.uid, manifests)
@@ -159,14 +172,15 @@ class Gateways:
             return problem
         return None
 
-    async def _numbered(self, key: Key, gateway: Gateway, digest: str) -> Stamp:
-        before = self._stamps.get(key)
-        if before is None:
-            live = await self._api.get(CONFIGMAPS, key.namespace, stamp_name(key.namespace, gateway.name))
-            before = stamp_of((live or {}).get("data"))
+    async def _kept(self, key: Key) -> Stamp | None:
+        """The number that a leader before this one gave."""
+        live = await self._api.get(CONFIGMAPS, key.namespace, stamp_name(key.namespace, key.name))
+        return stamp_of((live or {}).get("data"))
+
+    def _told(self, key: Key) -> int:
+        """The highest number that an agent has."""
         posting = self._board.of(key)
-        told = max((report.generation for report in posting.reports.values()), default=0) if posting else 0
-        return stamped(before, digest, told)
+        return max((report.generation for report in posting.reports.values()), default=0) if posting else 0
 
     def _setup(self) -> GatewaySetup:
         settings = self._settings()
@@ -179,7 +193,7 @@ class Gateways:
             authority=_authority(Path(given.tls_folder) / "ca.crt"),
         )
 
-    def _seen(self, key: Key, work: Work) -> Seen:
+    def _seen(self, key: Key, work: Work, previous: JsonObject) -> Seen:
         deployment = next(
             (
                 child.view
@@ -191,7 +205,7 @@ class Gateways:
         pods = self._pods(key)
         self._board.keep(key, frozenset(pod.name for pod in pods))
         posting = self._board.of(key)
-        reports: Mapping[str, Report] = posting.reports if posting else {}
+        reports = {**self._remembered.reports(key, previous, pods), **(posting.reports if posting else {})}
         number = self._stamps.get(key)
         remarks = tuple(
             Remark(reasons.BY_NAME[each.reason], each.subject, each.message)
@@ -210,6 +224,7 @@ class Gateways:
         self._board.remove(key)
         self._status.forget(key)
         self._stamps.pop(key, None)
+        self._remembered.forget(key)
         self._looked.discard(key)
         gone = self.standings.pop(key, None)
         if gone:
