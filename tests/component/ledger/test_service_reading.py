@@ -124,6 +124,15 @@ async def test_metrics_count_what_was_recorded(desk):
     assert f'paceline_tokens_total{{deployment="{DEPLOYMENT}",direction="output"}}' in page
 
 
+async def test_the_objective_stands_beside_what_it_is_held_against_as_long_as_there_is_one(desk):
+    share = f'paceline_slo_objective_ratio{{deployment="{DEPLOYMENT}"}}'
+    slo = {"ttftMilliseconds": 500, "objectivePercent": "99.5"}
+    await desk.configure(a_config(2, deployments=[a_deployment(slo=slo)]))
+    assert f"{share} 0.995" in (await desk.ask("GET", "/metrics")).text
+    await desk.configure(a_config(3, deployments=[a_deployment()]))
+    assert share not in (await desk.ask("GET", "/metrics")).text
+
+
 @pytest.mark.parametrize(
     ("method", "path", "may"),
     [
