@@ -24,7 +24,7 @@ class Terms:
 
     Attributes:
         consumers: That may call it, in the order of their names.
-        deployments: For whose engines its requests wait, in the order of their names.
+        deployments: Those that answer its requests, in the order of their names.
     """
 
     gateway: LedgerGateway
@@ -45,14 +45,14 @@ def terms(
     """
     name = f"{seen.gateway.namespace}/{seen.gateway.name}"
     told = sorted((_route(each) for each in routes if each.answering), key=lambda one: one.model)
-    queues = {each.deployment for each in told} - {""}
+    answering = {part.deployment for each in routes if each.answering for part in each.answering} - {""}
     models = {f"{each.md.namespace}/{each.md.name}": each for each in seen.models}
     return Terms(
         LedgerGateway(
             name=name, prices=prices, routes=tuple(told), anonymous=seen.gateway.spec.authentication == "None"
         ),
         tuple(sorted((_consumer(each, name, seen.zones) for each in callers), key=lambda one: one.name)),
-        tuple(queue(models[each]) for each in sorted(queues)),
+        tuple(queue(models[each]) for each in sorted(answering)),
     )
 
 

@@ -16,7 +16,9 @@ from paceline.kube.reviews import Reviews
 from paceline.reconcile.bookkeeper import Bookkeeper
 from paceline.reconcile.consumer import Consumers
 from paceline.reconcile.desk import Desk
+from paceline.reconcile.fronts import Fronts
 from paceline.reconcile.gateway import Gateways
+from paceline.reconcile.measures import Measures
 from paceline.reconcile.neighbours import Neighbours
 from paceline.reconcile.workshop import Workshop
 from paceline.render.gateway.pod import AUDIENCE
@@ -59,8 +61,10 @@ class Doors:
         self._server = Snapshots(self._board, Reviews(asking, AUDIENCE).user)
         workshop = Workshop(api, self._neighbours, settings)
         self._gateways = Gateways(
-            api, self.gateways.cache, workshop, self._board, events, settings, self._standing_changed
+            api, self.gateways.cache, workshop, self._board, events, settings, self._standing_changed, self._led
         )
+        self._measures = Measures(models.look_at, settings, allowed, self._gateways.led_to)
+        self.fronts = Fronts(models, self._gateways.standings, lambda: self._gateways.complete, self._measures)
         self._bookkeeper = Bookkeeper(self._gateways.terms, settings, allowed)
         self._consumers = Consumers(
             api,
@@ -73,9 +77,10 @@ class Doors:
         )
 
     def workers(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
-        """Parts that serve the queues, and the one that tells the ledger."""
+        """Parts that serve the queues, the one that tells the ledger, and the one that asks it."""
         return [
             ("bookkeeper", self._bookkeeper.run()),
+            ("measures", self._measures.run()),
             *self.gateways.workers(_WORKERS, self._gateways.reconcile),
             *self.consumers.workers(_WORKERS, self._consumers.reconcile),
         ]
@@ -103,6 +108,9 @@ class Doors:
         if family is CALLERS:
             for each in self._neighbours.doors_of(key):
                 self.gateways.look_at(each)
+
+    def _led(self, models: frozenset[Key]) -> None:
+        self.fronts.led(models)
 
     def _standing_changed(self, gateway: Key) -> None:
         self._bookkeeper.tell()

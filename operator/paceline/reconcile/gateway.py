@@ -10,7 +10,7 @@ from paceline import metrics
 from paceline.api import gateway_reasons as reasons
 from paceline.api.gateway import KIND, Gateway
 from paceline.decide.gateway_health import Remark, Report, Seen, assess, refused
-from paceline.decide.gateway_status import refuse, summarise
+from paceline.decide.gateway_status import address, refuse, summarise
 from paceline.decide.observation import DeploymentView, PodView
 from paceline.errors import PacelineError, Stalled, Waiting
 from paceline.gateway import snapshot
@@ -36,14 +36,18 @@ from paceline.snapshots.board import Board
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far a Gateway is, for its Consumers.
+    """How far a Gateway is, for its Consumers and for the ModelDeployments behind it.
 
     Attributes:
         served: Every pod has the program.
+        reached: Every pod has had one at some time.
+        answers: The ModelDeployments that its routes lead to.
     """
 
     work: Work
     served: bool
+    reached: bool = False
+    answers: frozenset[Key] = frozenset()
 
     @property
     def told(self) -> tuple[object, ...]:
@@ -63,6 +67,7 @@ class Gateways:
         events: What is told.
         settings: In force.
         changed: Called with a Gateway's key when its standing changed.
+        led: Called after each look with the ModelDeployments that it leads to otherwise than before.
     """
 
     def __init__(
@@ -74,6 +79,7 @@ class Gateways:
         events: Events,
         settings: Callable[[], OperatorSettings],
         changed: Callable[[Key], None],
+        led: Callable[[frozenset[Key]], None],
     ) -> None:
         self._api = api
         self._cache = cache
@@ -81,6 +87,7 @@ class Gateways:
         self._board = board
         self._settings = settings
         self._changed = changed
+        self._led = led
         self._applier = Applier(api, cache)
         self._status = StatusWriter(api, cache, events, reasons.BY_NAME, metrics.gateway_condition)
         self._stamps: dict[Key, Stamp] = {}
@@ -107,6 +114,7 @@ class Gateways:
         except Stalled as unread:
             conditions = refused(owner.generation, unread)
             await self._status.say(key, owner, previous, refuse(owner.generation, conditions, previous, now()))
+            self._led(frozenset())
             return Outcome(unread.reason, again_after=float(self._settings().resync_seconds))
         if previous and self._lacks(key, owner.uid) and not await lives(self._api, self._cache, key, owner):
             self._forget(key)
@@ -114,7 +122,7 @@ class Gateways:
         work = await self._workshop.work(gateway, [pod for pod in self._pods(key) if pod.ready and not pod.deleting])
         problem = await self._carry_out(key, work)
         seen = self._seen(key, work, previous)
-        self._stand(key, Standing(work, _served(seen)))
+        self._stand(key, work, served=_served(seen))
         made = work.translation
         status = summarise(
             gateway,
@@ -139,13 +147,22 @@ class Gateways:
     def _pods(self, key: Key) -> tuple[PodView, ...]:
         return tuple(child.view for _, _, child in self._cache.owned(key) if isinstance(child.view, PodView))
 
+    @property
+    def complete(self) -> bool:
+        """Whether every Gateway was looked at."""
+        return not self._cache.owners.keys() - self._looked
+
+    def led_to(self) -> set[Key]:
+        """The ModelDeployments that a Gateway leads to."""
+        return {key for each in self.standings.values() for key in each.answers}
+
     def terms(self) -> list[Terms] | None:
         """For the ledger: of every Gateway, and of those that are gone as long as they have pods.
 
         Returns:
             None while some were not looked at yet.
         """
-        if self._cache.owners.keys() - self._looked:
+        if not self.complete:
             return None
         for key in [key for key in self._leaving if key in self.standings or not self._pods(key)]:
             del self._leaving[key]
@@ -214,11 +231,17 @@ class Gateways:
         )
         return Seen(deployment, pods, number.generation if number else 0, reports, remarks)
 
-    def _stand(self, key: Key, standing: Standing) -> None:
+    def _stand(self, key: Key, work: Work, *, served: bool) -> None:
         before = self.standings.get(key)
-        self.standings[key] = standing
+        reached = served or (before is not None and before.reached)
+        answers = frozenset(Key(*each.name.split("/", 1)) for each in work.translation.terms.deployments)
+        standing = self.standings[key] = Standing(work, served, reached, answers)
         if before is None or before.told != standing.told:
             self._changed(key)
+        if before is None or (before.reached, address(before.work.gateway)) != (reached, address(work.gateway)):
+            self._led(answers | (before.answers if before else frozenset()))
+        else:
+            self._led(answers ^ before.answers)
 
     def _forget(self, key: Key) -> None:
         self._board.remove(key)
@@ -230,6 +253,7 @@ class Gateways:
         if gone:
             self._leaving[key] = gone.work.translation.terms
             self._changed(key)
+            self._led(gone.answers)
 
 
 def _served(seen: Seen) -> bool:

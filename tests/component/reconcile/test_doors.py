@@ -23,9 +23,9 @@ from paceline.reconcile.doors import Doors
 from paceline.settings import OperatorSettings
 from tests.support import consumers, gateways
 from tests.support.apiserver import FakeApiServer, Fault
-from tests.support.worlds import client, configuration
+from tests.support.worlds import client, configuration, model
 
-PUBLIC, SITE = Key("ml", "public"), Key("ml", "site")
+PUBLIC, SITE, CHAT = Key("ml", "public"), Key("ml", "site"), Key("ml", "chat")
 
 
 class World:
@@ -220,6 +220,52 @@ async def test_a_backend_that_is_not_there_is_named_and_heals(world: World) -> N
     world.server.put(a_gateway(routes=[gateways.route()]))
     await world.look()
     assert world.conditions("Gateway", "public")["BackendsResolved"] == ("False", "BackendMissing")
+
+
+async def test_a_model_is_told_the_address_of_the_gateway_that_serves_it(world: World, tmp_path: Path) -> None:
+    url = "http://public-gateway.ml.svc:8080/v1"
+    asked: list[Key] = []
+    world.desks[0].look_soon_at = asked.append  # type: ignore[method-assign]
+    world.server.put(model())
+    world.server.put(a_gateway(routes=[gateways.route()]))
+    await world.look()
+    front = world.doors.fronts.front
+    assert (front(CHAT, "").known, front(CHAT, "").url) == (True, ""), "no pod has the program"
+    posting = world.board.of(PUBLIC)
+    assert posting is not None
+    assert posting.stamp is not None
+    world.pod_reports(posting.stamp.generation)
+    asked.clear()
+    await world.look()
+    assert (front(CHAT, "").url, front(CHAT, "").lost, asked) == (url, False, [CHAT])
+    assert front(Key("ml", "other"), url).url == ""
+    world.pod_reports(0)
+    asked.clear()
+    await world.look()
+    assert (front(CHAT, url).url, asked) == (url, []), "it stays while a pod is behind"
+    world.server.remove(world.server.all("Gateway")[0])
+    for desk in world.desks:
+        await desk.resync.compare()
+    await world.doors._gateways.reconcile(PUBLIC)
+    assert (front(CHAT, url).url, asked) == ("", [CHAT])
+
+
+async def test_a_leader_that_has_just_begun_does_not_know_yet_and_looks_once_more_when_it_does(
+    world: World, tmp_path: Path
+) -> None:
+    told = {"status": {"endpoint": "http://gone-gateway.ml.svc:8080/v1"}}
+    world.server.put(model() | told)
+    world.server.put(a_gateway())
+    asked: list[Key] = []
+    world.desks[0].look_soon_at = asked.append  # type: ignore[method-assign]
+    for desk in world.desks:
+        await desk.resync.compare()
+    asked.clear()
+    assert not world.doors.fronts.front(CHAT, "").known
+    await world.doors._gateways.reconcile(PUBLIC)
+    assert (world.doors.fronts.front(CHAT, "").known, asked) == (True, [CHAT])
+    await world.doors._gateways.reconcile(PUBLIC)
+    assert asked == [CHAT]
 
 
 async def test_without_the_operators_certificate_it_is_said_what_is_missing(world: World, tmp_path: Path) -> None:
