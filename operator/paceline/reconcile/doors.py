@@ -16,8 +16,10 @@ from paceline.kube.reviews import Reviews
 from paceline.reconcile.bookkeeper import Bookkeeper
 from paceline.reconcile.consumer import Consumers
 from paceline.reconcile.desk import Desk
+from paceline.reconcile.follower import Follower
 from paceline.reconcile.gateway import Gateways
 from paceline.reconcile.neighbours import Neighbours
+from paceline.reconcile.outcome import Outcome
 from paceline.reconcile.workshop import Workshop
 from paceline.render.gateway.pod import AUDIENCE
 from paceline.settings import OperatorSettings
@@ -40,6 +42,7 @@ class Doors:
         events: What is told.
         settings: In force.
         allowed: Whether this process decides.
+        serves: Whether it knows enough to serve agents, whoever decides.
     """
 
     def __init__(
@@ -51,16 +54,19 @@ class Doors:
         events: Events,
         settings: Callable[[], OperatorSettings],
         allowed: Callable[[], bool],
+        serves: Callable[[], bool],
     ) -> None:
-        self.gateways = Desk(DOORS, api, scopes, allowed)
+        self._allowed = allowed
+        self.gateways = Desk(DOORS, api, scopes, lambda: allowed() or serves())
         self.consumers = Desk(CALLERS, api, scopes, allowed)
         self._neighbours = Neighbours(models.cache, self.gateways.cache, self.consumers.cache)
         self._board = Board(self.gateways.look_at)
-        self._server = Snapshots(self._board, Reviews(asking, AUDIENCE).user)
+        self._server = Snapshots(self._board, Reviews(asking, AUDIENCE).user, allowed)
         workshop = Workshop(api, self._neighbours, settings)
         self._gateways = Gateways(
             api, self.gateways.cache, workshop, self._board, events, settings, self._standing_changed
         )
+        self._follower = Follower(self.gateways.cache, workshop, self._board, settings)
         self._bookkeeper = Bookkeeper(self._gateways.terms, settings, allowed)
         self._consumers = Consumers(
             api,
@@ -76,7 +82,7 @@ class Doors:
         """Parts that serve the queues, and the one that tells the ledger."""
         return [
             ("bookkeeper", self._bookkeeper.run()),
-            *self.gateways.workers(_WORKERS, self._gateways.reconcile),
+            *self.gateways.workers(_WORKERS, self._reconcile),
             *self.consumers.workers(_WORKERS, self._consumers.reconcile),
         ]
 
@@ -94,6 +100,13 @@ class Doors:
             return
         async with self._server.serving(settings.server.host, settings.server.agents_port, server_tls(folder)):
             yield
+
+    def begin(self) -> None:
+        """A term of leading begins."""
+        self._gateways.begin()
+
+    async def _reconcile(self, key: Key) -> Outcome:
+        return await (self._gateways.reconcile(key) if self._allowed() else self._follower.look(key))
 
     def heard(self, family: Family, key: Key) -> None:
         """Look at Gateways that an object of another kind matters to."""

@@ -87,6 +87,10 @@ class Gateways:
         self._looked: set[Key] = set()
         self._leaving: dict[Key, Terms] = {}
 
+    def begin(self) -> None:
+        """A term of leading begins: another process may have numbered meanwhile, so numbers are read anew."""
+        self._stamps.clear()
+
     async def reconcile(self, key: Key) -> Outcome:
         """Bring the program, the pods and the status of one Gateway to what they should be.
 

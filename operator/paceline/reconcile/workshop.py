@@ -75,12 +75,13 @@ class Workshop:
         self._texts = Values(api, CONFIGMAPS)
         self._secrets = Values(api, SECRETS)
 
-    async def work(self, gateway: Gateway, pods: Iterable[PodView]) -> Work:
+    async def work(self, gateway: Gateway, pods: Iterable[PodView], *, anew: bool = False) -> Work:
         """Translate a Gateway as all is now.
 
         Args:
             gateway: What is asked.
             pods: Its own that are ready.
+            anew: Secrets and ConfigMaps are read now, however short ago they were.
 
         Raises:
             PacelineError: the API server cannot be asked for what it refers to.
@@ -89,6 +90,9 @@ class Workshop:
         callers = {Key(each.namespace, each.name): each for each in consumers if names(each, gateway)}
         places = {place for each in callers.values() for place in keys.references(each)}
         wanted = {(gateway.namespace, name, key) for name, key in texts.wanted(gateway)}
+        if anew:
+            self._secrets.expire(places)
+            self._texts.expire(wanted)
         secrets = {keys.reference(place): value for place, value in (await self._secrets.read(places)).items()}
         seen = Observation(
             gateway=gateway,

@@ -24,6 +24,7 @@ class Posting:
         program: As it is sent; keys of consumers are in it.
         version: Of the addresses.
         reports: By pod.
+        behind: The leader has numbered something that this process does not come to.
     """
 
     stamp: Stamp | None = None
@@ -31,6 +32,7 @@ class Posting:
     addresses: Mapping[str, str] = field(default_factory=dict)
     version: int = 0
     reports: dict[str, Report] = field(default_factory=dict)
+    behind: bool = False
     epoch: str = field(default_factory=lambda: secrets.token_hex(4))
 
     @property
@@ -54,6 +56,7 @@ class Board:
     def post(self, key: Key, stamp: Stamp, program: Program, addresses: Mapping[str, str]) -> None:
         """Put up what holds now."""
         posting = self._postings.setdefault(key, Posting())
+        posting.behind = False
         if posting.stamp != stamp:
             posting.stamp, posting.program = stamp, write(program)
             self._tell(key)
@@ -65,6 +68,13 @@ class Board:
         if posting.addresses != addresses:
             posting.addresses = dict(addresses)
             posting.version += 1
+            self._tell(key)
+
+    def lag(self, key: Key) -> None:
+        """What is up is not what holds, and this process does not know what does: whoever waits may ask another."""
+        posting = self._postings.setdefault(key, Posting())
+        if not posting.behind:
+            posting.behind = True
             self._tell(key)
 
     def remove(self, key: Key) -> None:
@@ -93,7 +103,7 @@ class Board:
             posting.reports = {pod: report for pod, report in posting.reports.items() if pod in pods}
 
     async def change(self, key: Key, seconds: float, fresh: Callable[[Posting], bool]) -> Posting | None:
-        """Wait until something is fresh.
+        """Wait until something is fresh, or it is known that nothing will be.
 
         Returns:
             What is up then; None where nothing was fresh within that time.
@@ -102,7 +112,7 @@ class Board:
             async with asyncio.timeout(seconds):
                 while True:
                     posting = self._postings.get(key)
-                    if posting is not None and fresh(posting):
+                    if posting is not None and (posting.behind or fresh(posting)):
                         return posting
                     await self._changed.setdefault(key, asyncio.Event()).wait()
         except TimeoutError:

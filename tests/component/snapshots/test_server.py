@@ -16,6 +16,7 @@ from paceline.errors import Transient
 from paceline.gateway import snapshot
 from paceline.gateway.stamp import Stamp
 from paceline.kube.resources import Key
+from paceline.snapshots import server
 from paceline.snapshots.board import Board
 from paceline.snapshots.server import Snapshots
 from tests.support import neutral
@@ -32,6 +33,7 @@ class World:
     session: aiohttp.ClientSession
     board: Board
     reported: list[Key] = field(default_factory=list)
+    leads: bool = True
 
     async def get(self, path: str, token: str = "own") -> tuple[int, bytes]:  # noqa: S107 - a name
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -54,8 +56,11 @@ async def _whose(token: str) -> str:
 async def world() -> AsyncIterator[World]:
     reported: list[Key] = []
     board = Board(reported.append)
-    async with Snapshots(board, _whose).serving("127.0.0.1", 0, None) as port, aiohttp.ClientSession() as session:
-        yield World(f"http://127.0.0.1:{port}", session, board, reported)
+    async with aiohttp.ClientSession() as session:
+        made = World("", session, board, reported)
+        async with Snapshots(board, _whose, lambda: made.leads).serving("127.0.0.1", 0, None) as port:
+            made.url = f"http://127.0.0.1:{port}"
+            yield made
 
 
 async def test_an_agent_gets_the_program_with_its_number(world: World) -> None:
@@ -185,6 +190,43 @@ async def test_reports_about_a_gateway_that_is_gone_are_forgotten(world: World) 
     assert (await world.report(b'{"pod": "a", "generation": 1}'))[0] == 204
     assert world.reported == []
     world.board.keep(KEY, frozenset())
+
+
+async def test_a_replica_that_does_not_lead_serves_what_it_has(world: World) -> None:
+    world.leads = False
+    world.board.post(KEY, Stamp(3, PROGRAM.digest), PROGRAM, ADDRESSES)
+    assert json.loads((await world.get("/v1/programs/ml/public"))[1])["generation"] == 3
+    assert json.loads((await world.get("/v1/addresses/ml/public"))[1])["files"] == ADDRESSES
+
+
+async def test_who_waits_at_a_replica_that_falls_behind_is_sent_to_another_one(world: World) -> None:
+    world.leads = False
+    world.board.post(KEY, Stamp(3, PROGRAM.digest), PROGRAM, ADDRESSES)
+    path = f"{world.url}/v1/programs/ml/public?generation=3&digest={PROGRAM.digest}&wait=30"
+    waiting = asyncio.create_task(world.session.get(path, headers={"Authorization": "Bearer own"}))
+    done, _ = await asyncio.wait({waiting}, timeout=0.1)
+    assert not done
+    world.board.lag(KEY)
+    answer = await asyncio.wait_for(waiting, 2)
+    assert (answer.status, answer.headers["Connection"]) == (503, "close")
+    assert (await world.get("/v1/addresses/ml/public"))[0] == 503
+    world.board.post(KEY, Stamp(4, PROGRAM.digest), PROGRAM, ADDRESSES)
+    assert json.loads((await world.get("/v1/programs/ml/public?generation=3"))[1])["generation"] == 4
+
+
+async def test_a_replica_that_does_not_know_a_gateway_sends_its_agents_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_STRANGER_SECONDS", 0.01)
+    world.leads = False
+    assert (await world.get("/v1/programs/ml/public?wait=30"))[0] == 503
+
+
+async def test_only_the_leader_takes_reports(world: World) -> None:
+    world.leads = False
+    world.board.post(KEY, Stamp(3, PROGRAM.digest), PROGRAM, ADDRESSES)
+    assert (await world.report(b'{"pod": "a", "generation": 3}'))[0] == 421
+    assert world.reported == []
 
 
 @pytest.mark.parametrize("query", ["generation=x", "wait=-1", f"generation={'9' * 40}"])
