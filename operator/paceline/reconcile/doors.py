@@ -18,6 +18,7 @@ from paceline.reconcile.consumer import Consumers
 from paceline.reconcile.desk import Desk
 from paceline.reconcile.follower import Follower
 from paceline.reconcile.gateway import Gateways
+from paceline.reconcile.moves import Moves
 from paceline.reconcile.neighbours import Neighbours
 from paceline.reconcile.outcome import Outcome
 from paceline.reconcile.workshop import Workshop
@@ -62,11 +63,19 @@ class Doors:
         self._neighbours = Neighbours(models.cache, self.gateways.cache, self.consumers.cache)
         self._board = Board(self.gateways.look_at)
         self._server = Snapshots(self._board, Reviews(asking, AUDIENCE).user, allowed)
+        self._moves = Moves(self._board, self._neighbours.model, self.gateways.look_soon_at)
         workshop = Workshop(api, self._neighbours, settings)
         self._gateways = Gateways(
-            api, self.gateways.cache, workshop, self._board, events, settings, self._standing_changed
+            api,
+            self.gateways.cache,
+            workshop,
+            self._board,
+            self._moves,
+            events,
+            settings,
+            self._standing_changed,
         )
-        self._follower = Follower(self.gateways.cache, workshop, self._board, settings)
+        self._follower = Follower(self.gateways.cache, workshop, self._board, self._moves, settings)
         self._bookkeeper = Bookkeeper(self._gateways.terms, settings, allowed)
         self._consumers = Consumers(
             api,
@@ -111,11 +120,22 @@ class Doors:
     def heard(self, family: Family, key: Key) -> None:
         """Look at Gateways that an object of another kind matters to."""
         if family is MODELS:
-            for each in self._neighbours.users_of(key):
-                self.gateways.look_soon_at(each)
+            self._heard_model(key)
         if family is CALLERS:
             for each in self._neighbours.doors_of(key):
                 self.gateways.look_at(each)
+
+    def _heard_model(self, key: Key) -> None:
+        """Exchange addresses at once, on every replica; translate only where more may change."""
+        found = self._moves.heard(key)
+        if found is None:
+            for each in self._neighbours.users_of(key):
+                self.gateways.look_soon_at(each)
+            return
+        model, moved = found
+        for each in moved if self._allowed() else ():
+            if self._gateways.moved(each, model):
+                self._bookkeeper.tell()
 
     def _standing_changed(self, gateway: Key) -> None:
         self._bookkeeper.tell()

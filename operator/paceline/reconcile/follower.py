@@ -13,6 +13,7 @@ from paceline.gateway.stamp import Stamp
 from paceline.kube.cache import Cache
 from paceline.kube.resources import Key
 from paceline.kube.values import KEPT_SECONDS
+from paceline.reconcile.moves import MadeOf, Moves
 from paceline.reconcile.outcome import Outcome
 from paceline.reconcile.workshop import Workshop
 from paceline.render.gateway.pod import FILES
@@ -36,15 +37,17 @@ class Follower:
         cache: Of Gateways.
         workshop: Translates.
         board: Where agents find their programs.
+        moves: Puts them up there.
         settings: In force.
     """
 
     def __init__(
-        self, cache: Cache, workshop: Workshop, board: Board, settings: Callable[[], OperatorSettings]
+        self, cache: Cache, workshop: Workshop, board: Board, moves: Moves, settings: Callable[[], OperatorSettings]
     ) -> None:
         self._cache = cache
         self._workshop = workshop
         self._board = board
+        self._moves = moves
         self._settings = settings
         #: Numbers that this process does not come to, and how often it looked.
         self._missed: dict[Key, tuple[Stamp, int]] = {}
@@ -57,7 +60,7 @@ class Follower:
         """
         owner = self._cache.owners.get(key)
         if owner is None or owner.deleting:
-            self._board.remove(key)
+            self._moves.remove(key)
             self._missed.pop(key, None)
             return Outcome("gone")
         try:
@@ -69,11 +72,12 @@ class Follower:
         current = posting.stamp if posting else None
         missed = self._missed.get(key)
         looks = missed[1] if missed and missed[0] == stamp else 0
+        mark = self._moves.mark
         work = await self._workshop.work(gateway, pods, anew=looks >= _LOOKS)
         made, addresses = snapshot.program(work.translation.gateway, work.secrets, work.teams, FILES)
         if stamp is not None and made.digest == stamp.digest:
             self._missed.pop(key, None)
-            self._board.post(key, stamp, made, addresses)
+            self._moves.post(key, stamp, made, addresses, MadeOf(work, mark))
             return Outcome(again_after=KEPT_SECONDS)
         if stamp is None or stamp == current:  # the leader has yet to number what is new
             return Outcome("ahead", again_after=KEPT_SECONDS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paceline import metrics
@@ -14,14 +14,16 @@ from paceline.decide.gateway_status import refuse, summarise
 from paceline.decide.observation import DeploymentView, PodView
 from paceline.errors import PacelineError, Stalled, Waiting
 from paceline.gateway import snapshot
+from paceline.gateway.observation import Model
 from paceline.gateway.stamp import Stamp, stamp_of, stamped
-from paceline.gateway.terms import Terms
+from paceline.gateway.terms import Terms, requeued
 from paceline.kube.apply import Applier
 from paceline.kube.cache import Cache
 from paceline.kube.client import Api
 from paceline.kube.events import Events
 from paceline.kube.resources import CONFIGMAPS, Key
 from paceline.kube.values import KEPT_SECONDS
+from paceline.reconcile.moves import MadeOf, Moves
 from paceline.reconcile.outcome import Outcome
 from paceline.reconcile.status_writer import StatusWriter
 from paceline.reconcile.workshop import Work, Workshop
@@ -57,7 +59,8 @@ class Gateways:
         api: The API server.
         cache: Of Gateways.
         workshop: Translates.
-        board: Where agents find their programs.
+        board: Where agents find their programs, and what they said.
+        moves: Puts programs up there.
         events: What is told.
         settings: In force.
         changed: Called with a Gateway's key when its standing changed.
@@ -69,6 +72,7 @@ class Gateways:
         cache: Cache,
         workshop: Workshop,
         board: Board,
+        moves: Moves,
         events: Events,
         settings: Callable[[], OperatorSettings],
         changed: Callable[[Key], None],
@@ -77,6 +81,7 @@ class Gateways:
         self._cache = cache
         self._workshop = workshop
         self._board = board
+        self._moves = moves
         self._settings = settings
         self._changed = changed
         self._applier = Applier(api, cache)
@@ -109,10 +114,13 @@ class Gateways:
             conditions = refused(owner.generation, unread)
             await self._status.say(key, owner, previous, refuse(owner.generation, conditions, previous, now()))
             return Outcome(unread.reason, again_after=float(self._settings().resync_seconds))
+        mark = self._moves.mark
         work = await self._workshop.work(gateway, [pod for pod in self._pods(key) if pod.ready and not pod.deleting])
-        problem = await self._carry_out(key, work)
+        problem = await self._carry_out(key, MadeOf(work, mark))
         seen = self._seen(key, work)
         self._stand(key, Standing(work, _served(seen)))
+        for model in self._moves.since(mark):  # what was read before must not undo what is known by now
+            self.moved(key, model)
         made = work.translation
         status = summarise(
             gateway,
@@ -143,11 +151,24 @@ class Gateways:
             del self._leaving[key]
         return [*(one.work.translation.terms for one in self.standings.values()), *self._leaving.values()]
 
-    async def _carry_out(self, key: Key, work: Work) -> PacelineError | None:
+    def moved(self, key: Key, model: Model) -> bool:
+        """Pods of a ModelDeployment came or went, and nothing else changed; whether the ledger is to know."""
+        known = self.standings.get(key)
+        if known is None:
+            return False
+        made = known.work.translation
+        terms = requeued(made.terms, model)
+        if terms != made.terms:
+            work = replace(known.work, translation=replace(made, terms=terms))
+            self.standings[key] = replace(known, work=work)
+        return terms != made.terms
+
+    async def _carry_out(self, key: Key, made_of: MadeOf) -> PacelineError | None:
         """Number the program, put it up, and apply the pods; a failure that users should see is returned.
 
         A number is kept by the API server before an agent sees it: the next leader goes on from there.
         """
+        work = made_of.work
         gateway, made = work.gateway, work.translation
         program, addresses = snapshot.program(made.gateway, work.secrets, work.teams, FILES)
         try:
@@ -156,7 +177,7 @@ class Gateways:
             if self._stamps.get(key) != number:
                 await self._applier.apply(key, gateway.uid, [kept], prune=False)
                 self._stamps[key] = number
-            self._board.post(key, number, program, addresses)
+            self._moves.post(key, number, program, addresses, made_of)
             manifests = [kept, *children(gateway, self._setup(), made.mounts)]
             await self._applier.apply(key, gateway.uid, manifests)
         except (Stalled, Waiting) as problem:
@@ -211,7 +232,7 @@ class Gateways:
             self._changed(key)
 
     def _forget(self, key: Key) -> None:
-        self._board.remove(key)
+        self._moves.remove(key)
         self._status.forget(key)
         self._stamps.pop(key, None)
         self._looked.discard(key)

@@ -13,7 +13,7 @@ from paceline.decide.observation import PodView
 from paceline.gateway import keys, texts
 from paceline.gateway.consumers import names
 from paceline.gateway.ir import Endpoint, Service
-from paceline.gateway.observation import Observation, Site
+from paceline.gateway.observation import Model, Observation, Site
 from paceline.gateway.translate import Translation, translate
 from paceline.kube.client import Api
 from paceline.kube.resources import CONFIGMAPS, SECRETS, Key
@@ -39,12 +39,14 @@ class Work:
     Attributes:
         secrets: Keys of Consumers by their reference.
         callers: Consumers that name it, by their keys.
+        models: ModelDeployments that it may serve, by their keys, as they were read.
     """
 
     gateway: Gateway
     translation: Translation
     secrets: Mapping[str, str] = field(repr=False)
     callers: Mapping[Key, Consumer]
+    models: Mapping[Key, Model]
 
     @property
     def generations(self) -> dict[Key, int]:
@@ -105,7 +107,8 @@ class Workshop:
             zones=_zones(),
             peers=tuple(Endpoint(pod.ip, CLIENTS_PORT) for pod in sorted(pods, key=lambda one: one.name) if pod.ip),
         )
-        return Work(gateway, translate(seen, secrets), secrets, callers)
+        models = {Key(each.md.namespace, each.md.name): each for each in seen.models}
+        return Work(gateway, translate(seen, secrets), secrets, callers, models)
 
     async def lacks_key(self, consumer: Consumer) -> bool:
         """Whether the Secret with the key that is generated for a Consumer is not there."""

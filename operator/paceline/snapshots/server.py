@@ -109,8 +109,7 @@ class Snapshots:
         posting = await self._change(request, key, lambda one: one.shown_version != version)
         if posting is None:
             return web.Response(status=204)
-        text = json.dumps({"version": posting.shown_version, "files": posting.addresses})
-        return web.Response(text=text, content_type="application/json")
+        return web.Response(text=json.dumps(_moved(posting, version)), content_type="application/json")
 
     async def _report(self, request: web.Request) -> web.Response:
         key = await self._admitted(request)
@@ -162,6 +161,16 @@ def _elsewhere(answer: web.HTTPException) -> web.HTTPException:
     """Another replica may help: the connection ends, because one that is kept would lead here again."""
     answer.force_close()
     return answer
+
+
+def _moved(posting: Posting, version: str) -> dict[str, object]:
+    """What changed since a version of ours; everything for who has another one's."""
+    changed = posting.since(version)
+    if changed is None:
+        return {"version": posting.shown_version, "files": posting.addresses}
+    files = {place: posting.addresses[place] for place in changed if place in posting.addresses}
+    gone = [place for place in changed if place not in posting.addresses]
+    return {"version": posting.shown_version, "since": version, "files": files, "gone": gone}
 
 
 def server_tls(folder: Path) -> ssl.SSLContext:

@@ -113,7 +113,8 @@ async def test_pods_that_come_and_go_send_addresses_alone(world: World) -> None:
     done, _ = await asyncio.wait({waiting}, timeout=0.2)
     assert not done
     world.board.move(KEY, {"peers.json": "{}"})
-    assert json.loads((await asyncio.wait_for(waiting, 2))[1])["files"] == {"peers.json": "{}"}
+    told = json.loads((await asyncio.wait_for(waiting, 2))[1])
+    assert (told["since"], told["files"], told["gone"]) == (found["version"], {"peers.json": "{}"}, [])
     assert (await program)[0] == 204
 
 
@@ -122,6 +123,22 @@ async def test_addresses_that_did_not_change_are_no_news(world: World) -> None:
     version = json.loads((await world.get("/v1/addresses/ml/public"))[1])["version"]
     world.board.move(KEY, dict(ADDRESSES))
     assert (await world.get(f"/v1/addresses/ml/public?version={version}&wait=0"))[0] == 204
+
+
+async def test_an_agent_is_told_all_that_it_missed_and_no_more(world: World) -> None:
+    first = {"peers.json": "p", **{f"eds/c{number}.json": "1" for number in range(5)}}
+    world.board.post(KEY, Stamp(3, PROGRAM.digest), PROGRAM, first)
+    version = json.loads((await world.get("/v1/addresses/ml/public"))[1])["version"]
+    for change in ({"eds/c1.json": "2"}, {"eds/c4.json": "2"}, {"eds/c1.json": "3"}):
+        world.board.move(KEY, change)
+    world.board.move(KEY, {"eds/c1.json": "3"})
+    world.board.post(KEY, Stamp(3, PROGRAM.digest), PROGRAM, {**first, "eds/c1.json": "3", "eds/c4.json": "2"})
+    told = json.loads((await world.get(f"/v1/addresses/ml/public?version={version}"))[1])
+    assert (told["files"], told["gone"]) == ({"eds/c1.json": "3", "eds/c4.json": "2"}, [])
+    last = told["version"]
+    world.board.post(KEY, Stamp(3, PROGRAM.digest), PROGRAM, {"peers.json": "p", "eds/c1.json": "3"})
+    told = json.loads((await world.get(f"/v1/addresses/ml/public?version={last}"))[1])
+    assert (told["files"], sorted(told["gone"])) == ({}, ["eds/c0.json", "eds/c2.json", "eds/c3.json", "eds/c4.json"])
 
 
 async def test_another_process_counts_addresses_anew(world: World) -> None:
