@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from paceline.api import consumer_reasons as reasons
 from paceline.api.consumer_spec import ConsumerLimits
@@ -13,7 +13,7 @@ from paceline.gateway.backends import Part
 from paceline.gateway.consumers import Caller
 from paceline.gateway.finding import Finding, of_consumer
 from paceline.gateway.ir import Route, Target
-from paceline.gateway.observation import Observation
+from paceline.gateway.observation import Model, Observation
 from paceline.gateway.queue import queue
 from paceline.gateway.routes import Translated
 
@@ -54,6 +54,12 @@ def terms(
         tuple(sorted((_consumer(each, name, seen.zones) for each in callers), key=lambda one: one.name)),
         tuple(queue(models[each]) for each in sorted(answering)),
     )
+
+
+def requeued(found: Terms, model: Model) -> Terms:
+    """The part after pods of one ModelDeployment came or went: where its requests wait, they wait for other engines."""
+    name = f"{model.md.namespace}/{model.md.name}"
+    return replace(found, deployments=tuple(queue(model) if each.name == name else each for each in found.deployments))
 
 
 def wrong_zones(callers: Iterable[Caller], zones: frozenset[str]) -> list[Finding]:

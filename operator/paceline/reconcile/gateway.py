@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paceline import metrics
@@ -14,8 +14,9 @@ from paceline.decide.gateway_status import address, refuse, summarise
 from paceline.decide.observation import DeploymentView, PodView
 from paceline.errors import PacelineError, Stalled, Waiting
 from paceline.gateway import snapshot
+from paceline.gateway.observation import Model
 from paceline.gateway.stamp import Stamp, stamp_of, stamped
-from paceline.gateway.terms import Terms
+from paceline.gateway.terms import Terms, requeued
 from paceline.kube.apply import Applier
 from paceline.kube.cache import Cache
 from paceline.kube.client import Api
@@ -23,6 +24,7 @@ from paceline.kube.events import Events
 from paceline.kube.resources import CONFIGMAPS, JsonObject, Key
 from paceline.kube.values import KEPT_SECONDS
 from paceline.reconcile.living import lives
+from paceline.reconcile.moves import MadeOf, Moves
 from paceline.reconcile.outcome import Outcome
 from paceline.reconcile.remembered import Remembered
 from paceline.reconcile.status_writer import StatusWriter
@@ -63,7 +65,8 @@ class Gateways:
         api: The API server.
         cache: Of Gateways.
         workshop: Translates.
-        board: Where agents find their programs.
+        board: Where agents find their programs, and what they said.
+        moves: Puts programs up there.
         events: What is told.
         settings: In force.
         changed: Called with a Gateway's key when its standing changed.
@@ -76,6 +79,7 @@ class Gateways:
         cache: Cache,
         workshop: Workshop,
         board: Board,
+        moves: Moves,
         events: Events,
         settings: Callable[[], OperatorSettings],
         changed: Callable[[Key], None],
@@ -85,6 +89,7 @@ class Gateways:
         self._cache = cache
         self._workshop = workshop
         self._board = board
+        self._moves = moves
         self._settings = settings
         self._changed = changed
         self._led = led
@@ -96,6 +101,10 @@ class Gateways:
         self.standings: dict[Key, Standing] = {}
         self._looked: set[Key] = set()
         self._leaving: dict[Key, Terms] = {}
+
+    def begin(self) -> None:
+        """A term of leading begins: another process may have numbered meanwhile, so numbers are read anew."""
+        self._stamps.clear()
 
     async def reconcile(self, key: Key) -> Outcome:
         """Bring the program, the pods and the status of one Gateway to what they should be.
@@ -119,10 +128,13 @@ class Gateways:
         if previous and self._lacks(key, owner.uid) and not await lives(self._api, self._cache, key, owner):
             self._forget(key)
             return Outcome("gone")
+        mark = self._moves.mark
         work = await self._workshop.work(gateway, [pod for pod in self._pods(key) if pod.ready and not pod.deleting])
-        problem = await self._carry_out(key, work)
+        problem = await self._carry_out(key, MadeOf(work, mark))
         seen = self._seen(key, work, previous)
         self._stand(key, work, served=_served(seen))
+        for model in self._moves.since(mark):  # what was read before must not undo what is known by now
+            self.moved(key, model)
         made = work.translation
         status = summarise(
             gateway,
@@ -168,11 +180,24 @@ class Gateways:
             del self._leaving[key]
         return [*(one.work.translation.terms for one in self.standings.values()), *self._leaving.values()]
 
-    async def _carry_out(self, key: Key, work: Work) -> PacelineError | None:
+    def moved(self, key: Key, model: Model) -> bool:
+        """Pods of a ModelDeployment came or went, and nothing else changed; whether the ledger is to know."""
+        known = self.standings.get(key)
+        if known is None:
+            return False
+        made = known.work.translation
+        terms = requeued(made.terms, model)
+        if terms != made.terms:
+            work = replace(known.work, translation=replace(made, terms=terms))
+            self.standings[key] = replace(known, work=work)
+        return terms != made.terms
+
+    async def _carry_out(self, key: Key, made_of: MadeOf) -> PacelineError | None:
         """Number the program, put it up, and apply the pods; a failure that users should see is returned.
 
         A number is kept by the API server before an agent sees it: the next leader goes on from there.
         """
+        work = made_of.work
         gateway, made = work.gateway, work.translation
         program, addresses = snapshot.program(made.gateway, work.secrets, work.teams, FILES)
         try:
@@ -182,7 +207,7 @@ class Gateways:
             if before != number:
                 await self._applier.apply(key, gateway.uid, [kept], prune=False)
             self._stamps[key] = number
-            self._board.post(key, number, program, addresses)
+            self._moves.post(key, number, program, addresses, made_of)
             manifests = [kept, *children(gateway, self._setup(), made.mounts)]
             await self._applier.apply(key, gateway.uid, manifests)
         except (Stalled, Waiting) as problem:
@@ -244,7 +269,7 @@ class Gateways:
             self._led(answers ^ before.answers)
 
     def _forget(self, key: Key) -> None:
-        self._board.remove(key)
+        self._moves.remove(key)
         self._status.forget(key)
         self._stamps.pop(key, None)
         self._remembered.forget(key)

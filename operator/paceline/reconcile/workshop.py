@@ -15,7 +15,7 @@ from paceline.errors import Stalled, Waiting
 from paceline.gateway import keys, texts
 from paceline.gateway.consumers import names
 from paceline.gateway.ir import Endpoint, Service
-from paceline.gateway.observation import Observation, Site
+from paceline.gateway.observation import Model, Observation, Site
 from paceline.gateway.translate import Translation, translate
 from paceline.kube.client import Api
 from paceline.kube.resources import CONFIGMAPS, SECRETS, Key
@@ -41,12 +41,14 @@ class Work:
     Attributes:
         secrets: Keys of Consumers by their reference.
         callers: Consumers that name it, by their keys.
+        models: ModelDeployments that it may serve, by their keys, as they were read.
     """
 
     gateway: Gateway
     translation: Translation
     secrets: Mapping[str, str] = field(repr=False)
     callers: Mapping[Key, Consumer]
+    models: Mapping[Key, Model]
 
     @property
     def generations(self) -> dict[Key, int]:
@@ -77,12 +79,13 @@ class Workshop:
         self._texts = Values(api, CONFIGMAPS)
         self._secrets = Values(api, SECRETS)
 
-    async def work(self, gateway: Gateway, pods: Iterable[PodView]) -> Work:
+    async def work(self, gateway: Gateway, pods: Iterable[PodView], *, anew: bool = False) -> Work:
         """Translate a Gateway as all is now.
 
         Args:
             gateway: What is asked.
             pods: Its own that are ready.
+            anew: Secrets and ConfigMaps are read now, however short ago they were.
 
         Raises:
             PacelineError: the API server cannot be asked for what it refers to.
@@ -90,6 +93,9 @@ class Workshop:
         consumers = self._neighbours.every_consumer()
         callers = {Key(each.namespace, each.name): each for each in consumers if names(each, gateway)}
         wanted = {(gateway.namespace, name, key) for name, key in texts.wanted(gateway)}
+        if anew:
+            self._secrets.expire({place for each in callers.values() for place in keys.references(each)})
+            self._texts.expire(wanted)
         secrets = await self._keys(callers.values())
         seen = Observation(
             gateway=gateway,
@@ -102,7 +108,8 @@ class Workshop:
             zones=_zones(),
             peers=tuple(Endpoint(pod.ip, CLIENTS_PORT) for pod in sorted(pods, key=lambda one: one.name) if pod.ip),
         )
-        return Work(gateway, translate(seen, secrets), secrets, callers)
+        models = {Key(each.md.namespace, each.md.name): each for each in seen.models}
+        return Work(gateway, translate(seen, secrets), secrets, callers, models)
 
     async def lacks_key(self, consumer: Consumer) -> bool:
         """Whether the Secret with the key that is generated for a Consumer is not there.

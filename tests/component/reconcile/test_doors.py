@@ -6,6 +6,7 @@ import base64
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from paceline.decide.gateway_health import Report
 from paceline.errors import Conflict
 from paceline.gateway import snapshot
+from paceline.kube import resync
 from paceline.kube.client import Api
 from paceline.kube.events import Events
 from paceline.kube.family import MODELS
@@ -23,7 +25,7 @@ from paceline.reconcile.doors import Doors
 from paceline.settings import OperatorSettings
 from tests.support import consumers, gateways
 from tests.support.apiserver import FakeApiServer, Fault
-from tests.support.worlds import client, configuration, model
+from tests.support.worlds import Closed, client, configuration, model
 
 PUBLIC, SITE, CHAT = Key("ml", "public"), Key("ml", "site"), Key("ml", "chat")
 
@@ -31,11 +33,12 @@ PUBLIC, SITE, CHAT = Key("ml", "public"), Key("ml", "site"), Key("ml", "chat")
 class World:
     def __init__(self, server: FakeApiServer, api: Api, settings: OperatorSettings) -> None:
         self.server = server
+        self.leads = True
         events = Events(api, "one")
         self.told: list[Any] = []
         events.tell = self.told.append  # type: ignore[method-assign]
         models = Desk(MODELS, api, ("ml",), lambda: True)
-        self.doors = Doors(api, api, models, ("ml",), events, lambda: settings, lambda: True)
+        self.doors = Doors(api, api, models, ("ml",), events, lambda: settings, lambda: self.leads, lambda: True)
         self.desks = [models, self.doors.gateways, self.doors.consumers]
         self.board = self.doors._board
 
@@ -45,8 +48,8 @@ class World:
             for desk in self.desks:
                 await desk.resync.compare()
             for key in list(self.doors.gateways.cache.owners):
-                await self.doors._gateways.reconcile(key)
-            for key in list(self.doors.consumers.cache.owners):
+                await self.doors._reconcile(key)
+            for key in list(self.doors.consumers.cache.owners) if self.leads else ():
                 await self.doors._consumers.reconcile(key)
 
     def conditions(self, kind: str, name: str) -> dict[str, tuple[str, str]]:
@@ -74,7 +77,8 @@ class World:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
+async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    monkeypatch.setattr(resync, "_GRACE_SECONDS", 0.01)
     (tmp_path / "ca.crt").write_text("-----BEGIN CERTIFICATE-----\n")
     given = configuration(gateways={"tlsFolder": str(tmp_path), "hosts": ["api.example.com"]})
     async with FakeApiServer().running() as server, client(server, tmp_path) as api:
@@ -197,6 +201,96 @@ async def test_the_number_of_a_program_grows_with_each_change_and_outlives_the_l
         await next_leader.look()
     (kept,) = [one["data"] for one in world.server.all("ConfigMap") if "generation" in one["data"]]
     assert int(kept["generation"]) >= int(later["generation"])
+
+
+@asynccontextmanager
+async def follower(world: World, folder: Path) -> AsyncIterator[World]:
+    """Another replica, which does not lead and may not write."""
+    (folder / "follower").mkdir()
+    given = configuration(gateways={"tlsFolder": str(folder), "hosts": ["api.example.com"]})
+    async with client(world.server, folder / "follower", Closed()) as api:
+        made = World(world.server, api, OperatorSettings.model_validate(given))
+        made.leads = False
+        yield made
+
+
+async def test_a_replica_that_does_not_lead_serves_the_same_under_the_same_number(world: World, tmp_path: Path) -> None:
+    world.server.put(a_gateway())
+    world.server.put(a_consumer())
+    async with follower(world, tmp_path) as other:
+        await other.look()
+        assert other.board.of(PUBLIC) is None, "nobody has numbered it yet"
+        await world.look(rounds=2)
+        await other.look(rounds=3)
+        leads, follows = world.board.of(PUBLIC), other.board.of(PUBLIC)
+        assert leads is not None
+        assert follows is not None
+        assert (follows.stamp, follows.program, follows.addresses) == (leads.stamp, leads.program, leads.addresses)
+        assert world.key() in follows.program.decode()
+
+
+async def test_a_replica_whose_view_is_older_serves_nothing_under_a_number_that_it_does_not_come_to(
+    world: World, tmp_path: Path
+) -> None:
+    world.server.put(a_gateway())
+    async with follower(world, tmp_path) as other:
+        await world.look()
+        await other.look()
+        gateway = other.doors.gateways.cache.owners[PUBLIC]
+        world.server.put(a_consumer())
+        await world.look(rounds=2)
+        for desk in other.desks[:2]:  # its watch of Consumers is late
+            await desk.resync.compare()
+        other.doors.gateways.cache.owners[PUBLIC] = gateway
+        results = [(await other.doors._reconcile(PUBLIC)).result for _ in range(2)]
+        leads, follows = world.board.of(PUBLIC), other.board.of(PUBLIC)
+        assert leads is not None
+        assert follows is not None
+        assert results == ["behind", "behind"]
+        assert follows.behind
+        assert follows.stamp != leads.stamp
+        await other.look()
+        assert (follows.stamp, follows.behind) == (leads.stamp, False)
+
+
+async def test_a_replica_reads_a_key_anew_that_the_leader_has_seen_changed(world: World, tmp_path: Path) -> None:
+    world.server.put(a_gateway())
+    world.server.put(a_consumer())
+    async with follower(world, tmp_path) as other:
+        await world.look(rounds=2)
+        await other.look()
+        secret = world.server.get("Secret", "ml", "site-key")
+        assert secret is not None
+        new = base64.b64encode(b"pl_" + b"n" * 43).decode()
+        world.server.put({**secret, "data": {**secret["data"], "token": new}})
+        world.doors._gateways._workshop._secrets.expire([("ml", "site-key", "token")])
+        await world.look()
+        await other.look(rounds=4)
+        leads, follows = world.board.of(PUBLIC), other.board.of(PUBLIC)
+        assert leads is not None
+        assert follows is not None
+        assert follows.stamp == leads.stamp
+
+
+async def test_who_leads_again_goes_on_from_the_number_of_who_led_meanwhile(world: World, tmp_path: Path) -> None:
+    world.server.put(a_gateway())
+    await world.look()
+    async with follower(world, tmp_path) as other:
+        other.doors._gateways._applier.api._fence = world.doors._gateways._applier.api._fence
+        world.leads, other.leads = False, True
+        other.doors.begin()
+        for connections in (101, 102):
+            metadata = world.server.get("Gateway", "ml", "public")["metadata"]  # type: ignore[index]
+            world.server.put({**a_gateway(limits={"maxConnections": connections}), "metadata": metadata})
+            await other.look()
+        world.leads = True
+        world.doors.begin()
+        await world.look()
+        (kept,) = [one["data"] for one in world.server.all("ConfigMap") if "generation" in one["data"]]
+        posting = other.board.of(PUBLIC)
+        assert posting is not None
+        assert posting.stamp is not None
+        assert int(kept["generation"]) >= posting.stamp.generation > 1
 
 
 async def test_a_number_is_kept_before_an_agent_sees_it(world: World) -> None:

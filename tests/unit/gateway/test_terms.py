@@ -10,7 +10,7 @@ import pytest
 from paceline.api.ledger_config import LedgerBackend, LedgerConfig
 from paceline.gateway.ir import Endpoint
 from paceline.gateway.observation import Model
-from paceline.gateway.terms import Terms
+from paceline.gateway.terms import Terms, requeued
 from tests.support import models
 from tests.support.consumers import budget, consumer
 from tests.support.gateways import external, gateway, local, route
@@ -149,6 +149,16 @@ def test_engines_are_read_as_far_as_their_page_is_known_and_open(
     assert running in {found["running"], None}
     mixed = queue(served(servings=(one, replace(one, revision="r2", engine="Simulator", locked=False))))
     assert (bool(mixed["engine_urls"]), mixed["engines"]) == (engine == "VLLM", 2)
+
+
+def test_pods_that_come_change_the_engines_that_are_waited_for_and_nothing_else() -> None:
+    waits = route(local(), waiting={"maxSeconds": 20})
+    one, two = served(models.model(), Endpoint("10.0.0.1", 8000)), served(models.model(), Endpoint("10.0.0.2", 8000))
+    before, after = told(waits, models=(one,)), told(waits, models=(two,))
+    assert before.deployments
+    assert before != after
+    assert requeued(before, two) == after
+    assert requeued(before, served(models.model(name="other"))) == before
 
 
 def test_what_is_told_is_right_whatever_comes_together() -> None:
