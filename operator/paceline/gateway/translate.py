@@ -36,7 +36,6 @@ class Translation:
         terms: For the ledger.
         mounts: Secrets of the Gateway's namespace that its pods need, by name, each with the keys in it.
         unhealthy: Models whose requests nobody answers now, in order.
-        schemas: That answers are checked against, by model, for the adapter.
     """
 
     gateway: ir.Gateway
@@ -44,7 +43,6 @@ class Translation:
     terms: Terms
     mounts: Mapping[str, tuple[str, ...]]
     unhealthy: tuple[str, ...]
-    schemas: Mapping[str, str]
 
 
 def translate(seen: Observation, secrets: Mapping[str, str]) -> Translation:
@@ -76,7 +74,6 @@ def translate(seen: Observation, secrets: Mapping[str, str]) -> Translation:
         terms=terms(seen, calling, priced, routes),
         mounts=mounts(seen.gateway.spec, kept, seen.site.folder),
         unhealthy=unhealthy(kept),
-        schemas={each.entry.model: each.schema for each in routes if each.schema},
     )
 
 
@@ -136,6 +133,7 @@ def _made(
         denied=tuple(sorted(denied, key=lambda each: each.client)),
         peers=seen.peers,
         anonymous=_ANYBODY.name if _open(seen) else "",
+        adapter_port=ir.ADAPTER_PORT if site.adapter else 0,
     )
 
 

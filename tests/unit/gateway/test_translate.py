@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from paceline.gateway.consumers import callers
-from paceline.gateway.ir import Admission, Endpoint, External, Objective, Pods, Problem, Refusal, Service, Target
+from paceline.gateway.ir import Admission, Check, Endpoint, External, Objective, Pods, Problem, Refusal, Service, Target
 from paceline.gateway.observation import Observation, Serving
 from paceline.gateway.offered import everywhere
 from paceline.gateway.owners import told
@@ -420,12 +420,12 @@ def test_with_an_adapter_its_answers_are_checked_and_without_one_nobody_is_answe
     texts = {("schemas", "a"): "{}"}
     found = made(routed(wanted, texts=texts))
     assert targets(found) == [UNAVAILABLE]
-    assert (reasons(found), found.schemas) == ([("NotChecked", "bot")], {})
-    adapter = External("adapter.paceline-system.svc", 8443, "")
-    found = made(routed(wanted, texts=texts, site=replace(SITE, adapter=adapter)))
-    (cluster,) = found.gateway.clusters
-    assert (cluster.servers, cluster.ours, cluster.model) == (adapter, True, "bot")
-    assert found.schemas == {"bot": "{}"}
+    assert (reasons(found), found.gateway.adapter_port) == ([("NotChecked", "bot")], 0)
+    found = made(routed(wanted, texts=texts, site=replace(SITE, adapter=True)))
+    (target,) = targets(found)
+    assert isinstance(target, Target)
+    assert (target.check, found.gateway.adapter_port) == (Check("{}"), 9004)
+    assert [each.cluster for group in target.groups for each in group] == [each.name for each in found.gateway.clusters]
     assert [(each.name, each.model) for each in found.terms.gateway.routes[0].backends] == [("main", "chat")]
 
 

@@ -40,6 +40,11 @@ def http_filters(gateway: Gateway, folder: str) -> list[Document]:
     ]
 
 
+def asking_filters(gateway: Gateway, folder: str) -> list[Document]:
+    """What requests of the adapter pass: whether they may be made was settled when their clients' came."""
+    return [_buffer(gateway), _script(folder), _router(gateway)]
+
+
 def _buffer(gateway: Gateway) -> Document:
     """Holds the body until it is whole. A limit of routes comes too late: none is chosen before the body is read."""
     return extension(
