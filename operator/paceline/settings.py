@@ -134,10 +134,12 @@ class Gateways(_Section):
         operator_host: Name in the cluster's DNS by which agents reach this operator.
         ledger_host: The same for the ledger.
         token_file: This pod's token, by which the ledger knows the operator.
+        adapter: Their pods have somebody who checks answers against schemas.
         tls_folder: By which agents know the operator: tls.crt and tls.key, and in ca.crt who signed these.
     """
 
     hosts: tuple[str, ...] = ()
+    adapter: bool = False
     operator_host: str = "paceline-operator.paceline-system.svc"
     ledger_host: str = "paceline-ledger.paceline-system.svc"
     ledger_port: Port = 8443

@@ -25,6 +25,8 @@ MIRROR = "_mirror"
 FEEDBACK_BYTES = 32_768
 #: On loopback of a pod with an adapter.
 ADAPTER_PORT = 9004
+#: On loopback of the same: where the adapter asks.
+ASKING_PORT = 9005
 #: Stands for a Consumer's name in the client id of callers without a key; no object of Kubernetes has such a name.
 ANYBODY = "_anybody"
 #: What must be had before a request goes on: nothing, one of so many requests at a time, or the most that it can cost.
@@ -387,7 +389,7 @@ class Gateway:
     anonymous: str = ""
     agent_port: int = 9002
     adapter_port: int = 0
-    asking_port: int = 9005
+    asking_port: int = ASKING_PORT
     admin_port: int = 9001
     log_file: str = "/var/log/paceline/requests.jsonl"
 

@@ -116,6 +116,7 @@ class Workshop:
         return Site(
             ledger=Service(_LEDGER, given.ledger_host, given.ledger_port, AUTHORITY_FILE, TOKEN_FILE),
             hosts=given.hosts,
+            adapter=given.adapter,
             folder=SECRETS_FOLDER,
             port=CLIENTS_PORT,
         )
