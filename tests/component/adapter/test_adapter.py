@@ -21,6 +21,7 @@ from paceline.adapter.run import serve
 from paceline.adapter.settings import Settings
 from paceline.cli.main import run
 from tests.support.envoy import LOOPBACK, Server, free_ports, serving
+from tests.support.worlds import eventually
 
 SCHEMA, DIGEST = '{"type": "integer"}', "0" * 32
 ENDLESS = json.dumps({"pattern": "^(a+)+$"})
@@ -151,8 +152,7 @@ async def test_requests_and_bytes_are_bounded_and_room_comes_back(adapter: Adapt
 
     adapter.server.handler = waiting
     both = [asyncio.create_task(adapter.ask()) for _ in range(2)]
-    while len(adapter.server.seen) < 3:
-        await asyncio.sleep(0.01)
+    await eventually(lambda: len(adapter.server.seen) == 3)
     assert await adapter.code() == (503, "adapter_busy")
     go.set()
     assert [status for status, _ in await asyncio.gather(*both)] == [200, 200]
@@ -167,15 +167,13 @@ async def test_a_client_that_leaves_ends_the_request_for_it(adapter: Adapter) ->
     left = asyncio.Event()
 
     async def waiting(request: web.Request, _body: Any) -> web.StreamResponse:
-        while request.transport is not None and not request.transport.is_closing():
-            await asyncio.sleep(0.01)
+        await eventually(lambda: request.transport is None or request.transport.is_closing())
         left.set()
         raise ConnectionResetError
 
     adapter.server.handler = waiting
     asking = asyncio.create_task(adapter.ask())
-    while not adapter.server.seen:
-        await asyncio.sleep(0.01)
+    await eventually(lambda: len(adapter.server.seen) == 1)
     asking.cancel()
     await asyncio.wait_for(left.wait(), 5)
 

@@ -37,7 +37,12 @@ def test_what_is_said_instead_of_content_is_not_checked_and_what_is_said_beside_
 
 @pytest.mark.parametrize("line", [b"\n\n", b"\r\n\r\n"])
 def test_the_parts_of_a_stream_are_put_together_by_choice(line: bytes) -> None:
-    parts = delta(content="a"), delta(1, content="x"), delta(content="b"), {"choices": [], "usage": {}}
+    parts: tuple[Any, ...] = (
+        delta(content="a"),
+        delta(1, content="x"),
+        delta(content="b"),
+        {"choices": [], "usage": {}},
+    )
     assert contents(b": hello\n\n" + events(*parts, line=line), stream=True) == ["ab", "x"]
     assert contents(events({"choices": [{"text": "a"}]}, {"choices": [{"text": "b"}]}), stream=True) == ["ab"]
 

@@ -329,6 +329,12 @@ class TestTheAdapter:
             (2, "Interrupted", 0),
         ]
 
+    def test_of_one_of_which_nothing_but_a_request_without_an_attempt_is_known_there_is_no_record(self) -> None:
+        (line,) = self.asked(1, "wrong-key")
+        journal = Journal(GATE)
+        read([replace(line, type="DownstreamPeriodic", code=0)], journal)
+        assert journal.interrupted(2**62) == []
+
     def test_of_one_that_was_killed_before_it_asked_there_is_no_attempt(self) -> None:
         begun, _ = self.outer()
         journal = Journal(GATE)
