@@ -109,6 +109,9 @@ def test_a_prompt_of_tokens_cannot_get_a_system_prompt() -> None:
 def test_media_by_address_need_a_route_that_allows_them() -> None:
     body = BASE | {"messages": [{"content": [{"image_url": {"url": "http://10.0.0.1/"}}]}]}
     assert ask(body).code == "remote_media"
+    assert ask(body, route={"remote_media": True}).code == "media_address"
+    body["messages"] = [{"content": [{"image_url": {"url": "https://example.com/a.png"}}]}]
+    assert ask(body).code == "remote_media"
     assert ask(body, route={"remote_media": True}).status is None
 
 

@@ -24,6 +24,7 @@ local WORDS = {
   invalid_value = "A parameter is out of its range: ",
   unsupported_prompt = "This model takes a prompt only as one string.",
   remote_media = "This model takes images and other media only as data: URLs.",
+  media_address = "Images and other media must be data: URLs, or at most 256 https:// URLs with a public host's name.",
   method_not_allowed = "This is asked with POST.",
   unsupported_media_type = "The body must be application/json, and not compressed.",
 }
@@ -86,6 +87,7 @@ local function handle(h, operation)
   h:clearRouteCache()
   local route = h:metadata()
   if r.remote > 0 and not route:get("remote_media") then error({code = "remote_media"}, 0) end
+  if r.private then error({code = "media_address"}, 0) end
   local bound, model = route:get("bound"), route:get("model")
   tell(h, headers, r, operation, r.bound or operation.bound and bound or 0, #s, route:get("asked"))
   local edits = model and for_server(s, r.spans, r.stream, model, route:get("usage")) or {}
