@@ -15,13 +15,13 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from paceline.adapter.run import serve
 from paceline.adapter.settings import Settings
 from paceline.gateway.check import check
 from paceline.gateway.ir import Branch, Check, Prompt, Route
 from paceline.gateway.journal import Journal
 from paceline.gateway.lines import parse
 from paceline.gateway.underway import Gate
+from tests.support.adapting import adapting
 from tests.support.door import SECRETS, USAGE, Answer, Door, gateway, models
 from tests.support.envoy import Server, free_ports, running, serving
 from tests.support.neutral import answered_by
@@ -78,13 +78,8 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
             settings = Settings(
                 found.files.folder, f"http://127.0.0.1:{asking}", local_port=adapter, host="127.0.0.1", port=probes
             )
-            stop, ready = asyncio.Event(), asyncio.Event()
-            task = asyncio.create_task(serve(settings, stop, lambda _: ready.set()))
-            await ready.wait()
-            async with aiohttp.ClientSession() as client:
+            async with adapting(settings), aiohttp.ClientSession() as client:
                 yield Door(found, first, second, agent, client, tmp_path)
-            stop.set()
-            await task
 
 
 def content(answer: Answer) -> str:

@@ -28,6 +28,7 @@ from paceline.gateway.ir import (
     Share,
     Target,
     Tls,
+    Tracing,
 )
 
 #: By which the gateway's pod is known to our own services.
@@ -200,4 +201,10 @@ def checked() -> Gateway:
     )
 
 
-CASES = {"checked": checked, "empty": empty, "full": full, "minimal": minimal}
+def traced() -> Gateway:
+    """Spans of a tenth of all requests, those of the adapter among them."""
+    services = (Service("ledger", "ledger.paceline.svc", 8080), Service("traces", "otel.monitoring.svc", 4318))
+    return replace(checked(), name="traced", services=services, tracing=Tracing("traces", 10))
+
+
+CASES = {"checked": checked, "traced": traced, "empty": empty, "full": full, "minimal": minimal}

@@ -365,6 +365,19 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracing:
+    """Spans of requests, for a collector.
+
+    Attributes:
+        service: Name of a service that takes OTLP by HTTP.
+        percent: Share of requests that have some.
+    """
+
+    service: str
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
 class Gateway:
     """Everything that one gateway's proxies do.
 
@@ -373,6 +386,7 @@ class Gateway:
         peers: The gateway's pods, which share the limits per minute.
         agent_port: On loopback: who answers /v1/models.
         adapter_port: On loopback: who checks answers; 0: nobody.
+        tracing: None: there are no spans.
         asking_port: On loopback: where the adapter asks for answers.
     """
 
@@ -389,6 +403,7 @@ class Gateway:
     anonymous: str = ""
     agent_port: int = 9002
     adapter_port: int = 0
+    tracing: Tracing | None = None
     asking_port: int = ASKING_PORT
     admin_port: int = 9001
     log_file: str = "/var/log/paceline/requests.jsonl"

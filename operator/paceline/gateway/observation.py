@@ -69,6 +69,8 @@ class Site:
         ledger: Who is asked for admission.
         hosts: Names of hosts that External backends may have, *.example.com for all below it, * for every one.
         adapter: The gateway's pods have somebody who checks answers against a schema.
+        collector: Who gets spans of requests; None: nobody.
+        traced_percent: Share of requests that have some.
         folder: Where Secrets are mounted in the gateway's pods, each in a folder of its own name.
         ca_file: Who may have signed the certificates of External backends.
         port: Where the gateway's container listens; the Service has the listener's.
@@ -77,6 +79,8 @@ class Site:
     ledger: Service
     hosts: tuple[str, ...] = ()
     adapter: bool = False
+    collector: Service | None = None
+    traced_percent: int = 1
     folder: str = "/etc/paceline/secrets"
     ca_file: str = "/etc/ssl/certs/ca-certificates.crt"
     port: int = 8080

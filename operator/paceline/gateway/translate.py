@@ -129,11 +129,12 @@ def _made(
         keys=tuple(sorted(known, key=lambda each: each.reference)),
         routes=tuple(sorted((each.route for each in routes), key=lambda each: each.model)),
         clusters=tuple(clusters[name] for name in sorted(clusters)),
-        services=(site.ledger,),
+        services=(site.ledger, *([site.collector] if site.collector else [])),
         denied=tuple(sorted(denied, key=lambda each: each.client)),
         peers=seen.peers,
         anonymous=_ANYBODY.name if _open(seen) else "",
         adapter_port=ir.ADAPTER_PORT if site.adapter else 0,
+        tracing=ir.Tracing(site.collector.name, site.traced_percent) if site.collector else None,
     )
 
 

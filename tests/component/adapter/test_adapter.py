@@ -17,9 +17,9 @@ from aiohttp import web
 from paceline.adapter.checker import Checker, Unchecked
 from paceline.adapter.checks import Checks
 from paceline.adapter.room import Full, Room
-from paceline.adapter.run import serve
 from paceline.adapter.settings import Settings
 from paceline.cli.main import run
+from tests.support.adapting import adapting
 from tests.support.envoy import LOOPBACK, Server, free_ports, serving
 from tests.support.worlds import eventually
 
@@ -76,12 +76,8 @@ async def adapter(tmp_path: Path) -> AsyncIterator[Adapter]:
             port=probes,
         )
         settings = replace(settings, most_requests=2, most_bytes=100_000, answer_bytes=50_000, check_seconds=0.5)
-        stop, ready = asyncio.Event(), asyncio.Event()
-        task = asyncio.create_task(serve(settings, stop, lambda _: ready.set()))
-        await ready.wait()
-        yield Adapter(f"http://{LOOPBACK}:{local}", f"http://{LOOPBACK}:{probes}", server, session)
-        stop.set()
-        await task
+        async with adapting(settings):
+            yield Adapter(f"http://{LOOPBACK}:{local}", f"http://{LOOPBACK}:{probes}", server, session)
 
 
 async def test_it_asks_as_the_client_did_under_a_number_of_its_own(adapter: Adapter) -> None:
@@ -195,14 +191,9 @@ async def test_broken_answers_and_envoys_that_are_gone_are_told_apart(adapter: A
 async def test_where_nobody_listens_nothing_was_paid(tmp_path: Path) -> None:
     gone, local, probes = free_ports(3)
     settings = Settings(folder(tmp_path), f"http://{LOOPBACK}:{gone}", host=LOOPBACK, local_port=local, port=probes)
-    stop, ready = asyncio.Event(), asyncio.Event()
-    task = asyncio.create_task(serve(settings, stop, lambda _: ready.set()))
-    await ready.wait()
-    async with aiohttp.ClientSession() as session:
+    async with adapting(settings), aiohttp.ClientSession() as session:
         found = Adapter(f"http://{LOOPBACK}:{local}", "", Server("none", None), session)  # type: ignore[arg-type]
         assert await found.code() == (503, "service_unavailable")
-    stop.set()
-    await task
 
 
 async def test_a_check_that_takes_all_memory_ends_only_itself() -> None:

@@ -20,12 +20,15 @@ from paceline.gateway.envoy.errors import local_replies
 from paceline.gateway.envoy.filters import asking_filters, http_filters
 from paceline.gateway.envoy.logs import requests
 from paceline.gateway.envoy.routes import NAME
+from paceline.gateway.envoy.tracing import tracing
 from paceline.gateway.ir import ANYBODY, Gateway, Limits
 
 #: The gateway's own words, and those of proxies before it, of which there are none that it trusts.
 _FOREIGN = (INTERNAL, "x-envoy-", "x-forwarded-")
 #: Other credentials than the key; and with the organisation's token these would choose which part of it pays.
 _FOREIGN_NAMES = ("api-key", "x-api-key", "cookie", "forwarded", "via", "openai-organization", "openai-project")
+#: Where the gateway has spans of its own, a client does not choose which requests have some.
+_SPANS = ("traceparent", "tracestate")
 #: What waits in memory for a slow reader. A request's body is bounded by the routes instead.
 _CONNECTION_BUFFER = 65536
 _WINDOW = 65536
@@ -79,6 +82,7 @@ def _manager(gateway: Gateway, folder: str, **more: Any) -> Document:
         "local_reply_config": local_replies(),
         "access_log": [requests(gateway.log_file)],
         "access_log_options": {"access_log_flush_interval": "1s"},
+        **tracing(gateway),
         **_identity(),
         **_strictness(gateway.listener.limits),
         **_patience(),
@@ -93,7 +97,7 @@ def _manager(gateway: Gateway, folder: str, **more: Any) -> Document:
 def _forget(gateway: Gateway) -> Document:
     """Removes what a client says in another's name, before anything reads it."""
     mutations: list[Document] = [{"remove_on_match": {"key_matcher": {"prefix": each}}} for each in _FOREIGN]
-    mutations += [{"remove": each} for each in _FOREIGN_NAMES]
+    mutations += [{"remove": each} for each in (*_FOREIGN_NAMES, *(_SPANS if gateway.tracing else ()))]
     if gateway.anonymous:
         mutations.append(_set(CLIENT, f"{gateway.anonymous}.{gateway.namespace}.{ANYBODY}"))
     return _mutation("paceline.forget", mutations)
