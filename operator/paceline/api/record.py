@@ -162,6 +162,12 @@ class Record:
         """Whether the consumer pays; nobody does for copies and test requests."""
         return self.purpose in _BILLED
 
+    @property
+    def unmeasured(self) -> bool:
+        """Whether a backend gave a whole answer and did not say, in figures that can be, what it used."""
+        whole = self.attempt > 0 and self.outcome is Outcome.COMPLETED
+        return self.billed and whole and not self.usage_complete
+
 
 _BILLED = (Purpose.USER, Purpose.REVIEWED)
 _LINES = TypeAdapter(Record)

@@ -51,7 +51,8 @@ def _by_itself(line: Line) -> Outcome:
 
 
 def _by_server(code: int) -> Outcome:
-    if 0 < code < 400:
+    # A server that sends elsewhere, or wants to speak something else, has given no answer.
+    if 200 <= code < 300:
         return Outcome.COMPLETED
     if code == 429:
         return Outcome.SHED

@@ -26,7 +26,11 @@ from paceline.gateway.ir import ANYBODY, Gateway, Limits
 #: The gateway's own words, and those of proxies before it, of which there are none that it trusts.
 _FOREIGN = (INTERNAL, "x-envoy-", "x-forwarded-")
 #: Other credentials than the key; and with the organisation's token these would choose which part of it pays.
-_FOREIGN_NAMES = ("api-key", "x-api-key", "cookie", "forwarded", "via", "openai-organization", "openai-project")
+_FOREIGN_NAMES = (
+    *("api-key", "x-api-key", "cookie", "forwarded", "via", "openai-organization", "openai-project"),
+    # What an answer used is read in it, so servers may not pack it.
+    "accept-encoding",
+)
 #: Where the gateway has spans of its own, a client does not choose which requests have some.
 _SPANS = ("traceparent", "tracestate")
 #: What waits in memory for a slow reader. A request's body is bounded by the routes instead.
