@@ -251,6 +251,7 @@ class _Written:
             usage_source=used.source,
             ttft_target_us=_target(target, "ttft"),
             tpot_target_us=_target(target, "tpot"),
+            media=_count(self._asked, "media"),
             **{"superseded": False, "ttft_us": None, "last_us": None, "usage_complete": False} | more,
         )
 
@@ -287,6 +288,11 @@ def _text(found: dict[str, Any], name: str, most: int = _LONGEST_NAME) -> str:
     value = found.get(name)
     plain = "".join(each for each in value if each.isprintable()) if isinstance(value, str) else ""
     return plain[:most]
+
+
+def _count(found: dict[str, Any], name: str) -> int:
+    value = found.get(name)
+    return min(max(0, value), MOST_TOKENS) if isinstance(value, int) else 0
 
 
 def _target(target: dict[str, Any], name: str) -> int | None:

@@ -68,6 +68,13 @@ def test_a_record_has_all_that_the_lines_say() -> None:
     assert not answered.streamed
 
 
+@pytest.mark.parametrize(("said", "media"), [(3, 3), (-1, 0), ("x", 0), (10**12, 100_000_000)])
+def test_media_of_the_request_are_in_its_records(said: object, media: int) -> None:
+    begun, end = LINES["whole"]
+    request = json.dumps(json.loads(end.request) | {"media": said})
+    assert [each.media for each in read([begun, replace(end, request=request)])] == [media]
+
+
 def test_objectives_and_classes_travel_with_it() -> None:
     begun, end = LINES["whole"]
     target = json.dumps({"class": "order-status", "ttft": 500, "tpot": 0})
