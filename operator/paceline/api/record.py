@@ -105,6 +105,7 @@ class Record:
         usage_complete: The tokens are those of the whole answer; else of its part up to the last count.
         ttft_target_us: Objective of the deployment at that time; None without one.
         tpot_target_us: The same, per output token.
+        media: Images and other parts of the request that are no text; older gateways do not say it.
     """
 
     id: Id
@@ -137,6 +138,7 @@ class Record:
     usage_complete: bool
     ttft_target_us: Elapsed | None
     tpot_target_us: Elapsed | None
+    media: Count = 0
 
     __pydantic_config__ = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True)
 

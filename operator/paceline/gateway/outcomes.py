@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from paceline.api.record import Outcome
-from paceline.gateway.envoy.bootstrap import AGENT
+from paceline.gateway.envoy.bootstrap import ADAPTER, AGENT
 from paceline.gateway.lines import Line
 
 #: The client left: its connection, or its stream within one.
@@ -17,7 +17,7 @@ _CALLERS = frozenset({400, 413, 415, 422})
 
 def alone(line: Line) -> bool:
     """The gateway answered by itself; the list of models too, which is in no other server's gift."""
-    return line.attempts == 0 or line.cluster == AGENT
+    return line.attempts == 0 or line.cluster in {AGENT, ADAPTER}
 
 
 def of_request(line: Line) -> Outcome:

@@ -12,7 +12,7 @@ from paceline.api.ledger_config import LedgerBackend, LedgerConsumer, LedgerDepl
 from paceline.gateway.backends import Part
 from paceline.gateway.consumers import Caller
 from paceline.gateway.finding import Finding, of_consumer
-from paceline.gateway.ir import Route, Target
+from paceline.gateway.ir import FEEDBACK_BYTES, Route, Target
 from paceline.gateway.observation import Model, Observation
 from paceline.gateway.queue import queue
 from paceline.gateway.routes import Translated
@@ -100,9 +100,9 @@ def _route(found: Translated) -> LedgerRoute:
     return LedgerRoute(
         model=entry.model,
         backends=tuple(dict.fromkeys(_backend(each) for each in found.answering)),
-        attempts=1 + entry.retry.attempts,
+        attempts=(1 + entry.retry.attempts) * (2 if _again(found.route) else 1),
         longest_seconds=entry.timeout_seconds,
-        prompt_bytes=_prompt_bytes(found.route),
+        prompt_bytes=_prompt_bytes(found.route) + (FEEDBACK_BYTES if _again(found.route) else 0),
         context_tokens=_context_tokens(found.answering),
         deployment=found.waits.deployment,
         waiting=entry.waiting,
@@ -113,6 +113,12 @@ def _prompt_bytes(route: Route) -> int:
     """Of what is put before each conversation."""
     prompts = [each.target.prompt for each in route.branches if isinstance(each.target, Target) and each.target.prompt]
     return max((len(each.text.encode("utf-8", "surrogatepass")) for each in prompts), default=0)
+
+
+def _again(route: Route) -> bool:
+    """Whether an answer that does not match a schema is asked for once more."""
+    targets = [each.target for each in route.branches if isinstance(each.target, Target)]
+    return any(each.check.again for each in targets if each.check)
 
 
 def _context_tokens(every: Iterable[Part]) -> int | None:

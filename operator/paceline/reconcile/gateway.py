@@ -233,6 +233,7 @@ class Gateways:
             operator_url=f"https://{given.operator_host}:{settings.server.agents_port}",
             ledger_url=f"https://{given.ledger_host}:{given.ledger_port}",
             authority=_authority(Path(given.tls_folder) / "ca.crt"),
+            adapter=given.adapter,
         )
 
     def _seen(self, key: Key, work: Work, previous: JsonObject) -> Seen:

@@ -26,6 +26,7 @@ from paceline.render.gateway.pod import SECRETS as SECRETS_FOLDER
 from paceline.settings import OperatorSettings, now
 
 _LEDGER = "ledger"
+_TRACES = "traces"
 
 
 @cache
@@ -152,6 +153,9 @@ class Workshop:
         return Site(
             ledger=Service(_LEDGER, given.ledger_host, given.ledger_port, AUTHORITY_FILE, TOKEN_FILE),
             hosts=given.hosts,
+            adapter=given.adapter,
+            collector=Service(_TRACES, given.collector_host, given.collector_port) if given.collector_host else None,
+            traced_percent=given.traced_percent,
             folder=SECRETS_FOLDER,
             port=CLIENTS_PORT,
         )
