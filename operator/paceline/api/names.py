@@ -22,6 +22,10 @@ CONSUMER_KEY = "key"
 #: Where in that Secret the key is.
 CONSUMER_TOKEN = "token"  # noqa: S105 - a name
 
+#: Of every key of a Consumer. It never begins with "-", which a command line would take for an option, and scanners of
+#: secrets can know it.
+KEY_PREFIX = "pl_"
+
 #: All children that run and expose the engine share a name.
 ENGINE_ROLE = "engine"
 #: What looks up the model's sources before there is an engine.

@@ -18,10 +18,11 @@ from rich.text import Text
 from paceline.cli import chat
 from paceline.cli.chain.view import condition
 from paceline.cli.cluster import Cluster, find_modeldeployment, modeldeployment_path
+from paceline.cli.columns import columns_of
 from paceline.cli.completion import Timing
 from paceline.cli.console import ExitCode, card, fail, out
-from paceline.cli.get import row
 from paceline.cli.helm import Helm
+from paceline.cli.kinds import MODELDEPLOYMENT
 from paceline.cli.kubeconfig import is_usual, user_files
 from paceline.cli.steps import Progress, Steps
 from paceline.local import binaries, images, preflight
@@ -178,7 +179,7 @@ def _wait(cluster: Cluster, progress: Progress, done: Any, seconds: float) -> di
 def _finish(cluster: Cluster, seconds: float, kubeconfig: str) -> None:
     """Print the table, a streamed answer, and what to try next."""
     found = find_modeldeployment(cluster, NAMESPACE, MODEL)
-    _, name, is_ready, _, _, replicas, ttft, tpot, cost, _ = row(found, time.time())
+    _, name, is_ready, _, _, replicas, ttft, tpot, cost, _ = columns_of(MODELDEPLOYMENT).row(found, time.time())
     out.print()
     title = f"ModelDeployment {NAMESPACE}/{name}"
     facts = {"READY": is_ready, "REPLICAS": replicas, "TTFT p95": ttft, "TPOT p95": tpot, "COST/H": cost}
