@@ -162,7 +162,13 @@ class Cluster:
 
     @contextmanager
     def stream(
-        self, method: str, path: str, *, body: Mapping[str, Any] | None = None, query: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Iterator[httpx.Response]:
         """Open an answer that is read while it comes; the status is the caller's to judge.
 
@@ -172,7 +178,13 @@ class Cluster:
         """
         content = None if body is None else iter((json.dumps(body).encode(),))
         request = self._http.build_request(
-            method, path, content=content, params=query, timeout=STREAM_TIMEOUT, extensions=self._extensions
+            method,
+            path,
+            content=content,
+            params=query,
+            headers=headers,
+            timeout=STREAM_TIMEOUT,
+            extensions=self._extensions,
         )
         if body is not None:
             request.headers["Content-Type"] = "application/json"

@@ -45,6 +45,7 @@ COMMANDS: dict[str, Entry] = {
     "rollout": Entry("rollout", "See a rollout, list the revisions of a model, go back to one of them."),
     "chat": Entry("chat", "Talk to a served model and see its TTFT and TPOT."),
     "key": Entry("key", "Make, rotate and revoke the keys of a Consumer."),
+    "usage": Entry("usage", "See what was used and what it cost."),
     "logs": Entry("logs", "Print the logs of a model's engine pods, or of the operator."),
     "enable": Entry("enable", "Print the Role and RoleBinding that let the operator work in a namespace."),
     "crds": Entry("crds", "Print the CustomResourceDefinitions."),
