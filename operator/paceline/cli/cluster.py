@@ -30,9 +30,11 @@ class Cluster:
     Attributes:
         server: Its address, for messages.
         namespace: The namespace that commands use when none is given.
+        access: What all of it was made of.
     """
 
     def __init__(self, access: Access, transport: httpx.BaseTransport | None = None) -> None:
+        self.access = access
         self.server = access.host.rstrip("/")
         self.namespace = access.namespace
         extensions = {"sni_hostname": access.tls_server_name} if access.tls_server_name else {}

@@ -62,11 +62,11 @@ def create(
     """
     cluster, found = _read(consumer, namespace, context)
     if not credentials.listed(found):
-        generated = credentials.in_force(found)[0]
+        named, place = found["metadata"]["name"], found["metadata"]["namespace"]
+        command = credentials.read_command(place, credentials.in_force(found)[0])
         fail(
             f"{_title(found)} has a key that was generated, which a list of credentials would put out of force.",
-            f"read it: {credentials.read_command(found['metadata']['namespace'], generated)}; or exchange it: "
-            f"paceline key rotate {found['metadata']['name']}",
+            f"read it: {command}; or exchange it: paceline key rotate {named} -n {place}",
         )
     added, value, written = _add(cluster, found, name)
     _wait(cluster, written, timeout)
@@ -132,7 +132,7 @@ def revoke(
         there = f"there are: {', '.join(names)}"
         fail(f"{_title(found)} has no credential {credential}.", there, ExitCode.NOT_FOUND)
     if len(names) == 1:
-        named = found["metadata"]["name"]
+        named = f"{found['metadata']['name']} -n {found['metadata']['namespace']}"
         fail(
             f"{credential} is the only credential of {_title(found)}; without any, its generated key would be valid.",
             f"exchange it: paceline key rotate {named} --revoke-old; or let nobody in: paceline key revoke {named} "

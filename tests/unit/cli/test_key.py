@@ -219,7 +219,7 @@ def test_the_last_credential_is_not_removed_because_the_generated_key_would_be_v
     world(api, a_consumer(credentials=[KEY_1]))
     code, _, err = paceline("key", "revoke", "site", "key-1")
     assert code == ExitCode.FAILED
-    assert "paceline key revoke site --suspend" in err
+    assert "paceline key revoke site -n models --suspend" in err
     assert sent(api, "PUT") == []
 
 
