@@ -262,20 +262,24 @@ def answer(route: Route, messages: list[dict[str, str]], max_tokens: int, timing
     Raises:
         CliError: the engine refuses, or its stream breaks.
     """
-    body = {
-        "model": route.model,
-        "messages": messages,
-        "max_tokens": max_tokens,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    }
-    with route.post(body) as response:
+    with route.post(question(route.model, messages, max_tokens)) as response:
         if not response.is_success:
             fail(f"{route.who} answered {response.status_code}{refusal(response)}", _what_to_do(response))
         try:
             yield from contents(response.iter_lines(), timing, time.perf_counter)
         except BrokenStreamError as error:
             fail(f"the answer broke off: {error}", "try again; the engine's log says more: paceline logs")
+
+
+def question(model: str, messages: list[dict[str, str]], max_tokens: int) -> dict[str, Any]:
+    """The body of a request for a streamed answer."""
+    return {
+        "model": model,
+        "messages": messages,
+        "max_tokens": max_tokens,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
 
 
 def refusal(answer: httpx.Response) -> str:

@@ -38,7 +38,7 @@ class Entry:
 
 
 COMMANDS: dict[str, Entry] = {
-    "demo": Entry("demo", "Bring up a cluster, install paceline, serve a model and talk to it."),
+    "demo": Entry("demo", "Bring up a cluster, install paceline, serve a model, open a door to it."),
     "local": Entry("local", "Start, stop and look at an embedded Kubernetes on this machine."),
     "get": Entry("get", "List ModelDeployments, or show one."),
     "explain": Entry("explain", "Say in words how far a ModelDeployment came and what holds it up."),

@@ -73,6 +73,8 @@ def show(found: dict[str, Any], names: list[str]) -> None:
     total = money.text(sum(row["costMicros"] for row in rows))
     attempts = sum(row["attempts"] for row in rows)
     hint(f"{count(attempts, 'attempt')}, {total} in all, from {found['from']} to {found['to']}")
+    if any(row.get("model") == "" for row in rows):
+        hint("without a model: refused before one was asked")
     if unpriced := sum(row["unpricedAttempts"] for row in rows):
         hint(f"{count(unpriced, 'attempt')} had no price (Gateway.spec.prices) and cost 0")
 

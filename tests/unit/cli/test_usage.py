@@ -86,6 +86,13 @@ def test_what_is_asked_for_is_asked_of_the_ledger(ledger: FakeApi, paceline: Run
     }
 
 
+def test_what_was_refused_before_a_model_was_asked_is_told_apart(ledger: FakeApi, paceline: Run) -> None:
+    ledger.put(USAGE, answer(row("shop/acme", 5, model="bot"), row("shop/acme", 0, model="")))
+    _, out, err = paceline("usage", "--by", "model")
+    assert [line.split()[0] for line in out.splitlines()] == ["MODEL", "bot", "-"]
+    assert "without a model: refused before one was asked" in err
+
+
 def test_nothing_used_is_no_table(ledger: FakeApi, paceline: Run) -> None:
     ledger.put(USAGE, answer())
     code, out, err = paceline("usage")
