@@ -8,7 +8,7 @@ from paceline import metrics
 from paceline.api import consumer_reasons as reasons
 from paceline.api.consumer import KIND, Consumer
 from paceline.api.gateway import Gateway
-from paceline.api.names import CONSUMER_TOKEN
+from paceline.api.names import CONSUMER_TOKEN, KEY_PREFIX
 from paceline.decide.consumer_health import Gate, Remark, assess, refused, status_of
 from paceline.errors import Conflict, PacelineError, Stalled, Waiting
 from paceline.gateway.consumers import unresolved
@@ -28,9 +28,6 @@ from paceline.reconcile.status_writer import StatusWriter
 from paceline.reconcile.workshop import Workshop
 from paceline.render.consumer import consumer_key
 from paceline.settings import now
-
-#: It never begins with "-", and scanners of secrets can know it.
-_PREFIX = "pl_"
 
 
 class Consumers:
@@ -62,7 +59,7 @@ class Consumers:
         self._workshop = workshop
         self._standings = standings
         self._changed = changed
-        self._keys = Keys(api, _PREFIX, lambda key: {CONSUMER_TOKEN: key})
+        self._keys = Keys(api, KEY_PREFIX, lambda key: {CONSUMER_TOKEN: key})
         self._status = StatusWriter(api, cache, events, reasons.BY_NAME, metrics.consumer_condition)
 
     async def reconcile(self, key: Key) -> Outcome:
