@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,17 +24,29 @@ class Balancer:
     ready: Callable[[], Sequence[int]]
     port: int = 0
     _turn: count[int] = field(default_factory=count)
+    _taken: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._taken.add(task)  # the loop itself keeps none, so it could be collected
+        task.add_done_callback(self._taken.discard)
         ports = self.ready()
         try:
-            onward = await asyncio.open_connection(LOOPBACK, ports[next(self._turn) % len(ports)])
+            there, onward = await asyncio.open_connection(LOOPBACK, ports[next(self._turn) % len(ports)])
         except OSError:
             writer.transport.abort()
             return
-        await asyncio.gather(_pass(reader, onward[1]), _pass(onward[0], writer))
-        for each in (writer, onward[1]):
-            each.close()
+        both = [asyncio.create_task(_pass(reader, onward)), asyncio.create_task(_pass(there, writer))]
+        try:
+            # Whichever side ends, nothing more is to be said on this connection.
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in both:
+                each.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
+            for each in (writer, onward):
+                each.close()
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -46,15 +57,17 @@ class Balancer:
             yield
         finally:
             server.close()
+            left = tuple(self._taken)
+            for each in left:
+                each.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """All bytes of one direction, and then its end; a reset goes on as one."""
+    """All bytes of one direction; a reset goes on as one."""
     try:
         while piece := await reader.read(_PIECE):
             writer.write(piece)
             await writer.drain()
-        with contextlib.suppress(OSError):
-            writer.write_eof()
     except OSError:
         writer.transport.abort()
