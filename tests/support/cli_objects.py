@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from paceline.api.names import child_name
 from paceline.cli.chain import Link, View, chain, weakest
 
 NAMESPACE = "models"
@@ -34,7 +35,7 @@ def model(name: str = "hello", *, replicas: int = 1, observed: int | None = 1, *
         ],
         "display": {"replicas": "1/1", "ttftP95": "31 ms", "tpotP95": "7.2 ms", "costPerHour": "0.00"},
         "effective": {"resources": {"requests": {"cpu": "500m"}, "limits": {"memory": "512Mi"}}},
-        "endpoint": f"http://{name}-0a1b2c3d.{NAMESPACE}.svc:80/v1",
+        "endpoint": f"http://{child_name(NAMESPACE, name)}.{NAMESPACE}.svc:80/v1",
         **status,
     }
     if observed is not None:
@@ -104,20 +105,20 @@ def a_consumer(name: str = "site", *, conditions: list[Object] | None = None, **
 
 
 def deployment(*conditions: Object) -> Object:
-    return {"metadata": meta("hello-0a1b2c3d"), "status": {"conditions": list(conditions)}}
+    return {"metadata": meta("hello-956be3dd"), "status": {"conditions": list(conditions)}}
 
 
-def replicaset(name: str = "hello-0a1b2c3d-66f", revision: int = 1, *conditions: Object) -> Object:
+def replicaset(name: str = "hello-956be3dd-66f", revision: int = 1, *conditions: Object) -> Object:
     annotations = {"deployment.kubernetes.io/revision": str(revision)}
     return {"metadata": meta(name, annotations=annotations), "status": {"conditions": list(conditions)}}
 
 
 def pod(
-    name: str = "hello-0a1b2c3d-66f-abcde",
+    name: str = "hello-956be3dd-66f-abcde",
     *,
     node: str | None = "node-1",
     container: Object | None = None,
-    owner: str = "hello-0a1b2c3d-66f",
+    owner: str = "hello-956be3dd-66f",
     conditions: tuple[Object, ...] = (),
     **metadata: Any,
 ) -> Object:
@@ -167,7 +168,7 @@ def ended(code: int, reason: str = "Error", message: str = "") -> Object:
     return {"terminated": {"exitCode": code, "reason": reason, "message": message}}
 
 
-def service(name: str = "hello-0a1b2c3d") -> Object:
+def service(name: str = "hello-956be3dd") -> Object:
     return {"metadata": meta(name), "spec": {"clusterIP": "10.96.0.10"}}
 
 

@@ -124,8 +124,8 @@ def prometheus(where: Path, targets: Sequence[Target], rules: Sequence[Path] = (
     }
     (where / "prometheus.yaml").write_text(yaml.safe_dump(config))
     address = f"127.0.0.1:{free_port()}"
-    command = [str(folder() / "prometheus"), f"--config.file={where}/prometheus.yaml", f"--storage.tsdb.path={where}/data"]
-    command += [f"--web.listen-address={address}", "--log.level=warn"]
+    command = [str(folder() / "prometheus"), f"--config.file={where}/prometheus.yaml"]
+    command += [f"--storage.tsdb.path={where}/data", f"--web.listen-address={address}", "--log.level=warn"]
     with (where / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
             wait_until(lambda: _ready(address), 30, f"Prometheus is ready: {where / 'log'}", every=0.2)

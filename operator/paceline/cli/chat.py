@@ -19,7 +19,7 @@ import httpx
 import typer
 from rich.text import Text
 
-from paceline.api.names import key_secret
+from paceline.api.names import child_name, key_secret
 from paceline.cli import door
 from paceline.cli.cluster import STREAM_TIMEOUT, Cluster, ContextOption, find, find_modeldeployment, status_message
 from paceline.cli.completion import BrokenStreamError, Timing, contents, summary
@@ -213,16 +213,15 @@ def served_name(deployment: dict[str, Any]) -> str:
 
 
 def service_of(deployment: dict[str, Any]) -> str:
-    """Name of the Service in `status.endpoint`, http://<service>.<namespace>.svc:80/v1.
+    """Name of the Service of its engines; `status.endpoint` may be a Gateway's.
 
     Raises:
         CliError: NOT_READY where the endpoint is not there yet.
     """
-    endpoint = (deployment.get("status") or {}).get("endpoint")
     name = deployment["metadata"]["name"]
-    if not endpoint:
+    if not (deployment.get("status") or {}).get("endpoint"):
         fail(f"{name} has no endpoint yet.", f"see why: paceline explain mdep/{name}", ExitCode.NOT_READY)
-    return httpx.URL(endpoint).host.split(".")[0]
+    return child_name(deployment["metadata"]["namespace"], name)
 
 
 def _ask() -> str:

@@ -54,6 +54,7 @@ COMMANDS: dict[str, Entry] = {
     "ledger": Entry("ledger", "Run the ledger: usage, budgets, admission (the container's process)."),
     "fetch": Entry("fetch", "Look up and bring a model's files (the process of a pod)."),
     "gateway-agent": Entry("gateway_agent", "Run the sidecar of a gateway's Envoy (the container's process)."),
+    "gateway-adapter": Entry("gateway_adapter", "Run who checks a gateway's answers (the container's process)."),
     "engine-sim": Entry("engine_sim", "Run the simulated engine (the container's process)."),
 }
 

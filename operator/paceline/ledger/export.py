@@ -33,6 +33,7 @@ _COLUMNS = {
     "cachedInputTokens": "cached_tokens",
     "outputTokens": "output_tokens",
     "reasoningTokens": "reasoning_tokens",
+    "media": "media",
     "usageSource": "usage_source",
     "usageComplete": "usage_complete",
     "startedTime": "started_us",

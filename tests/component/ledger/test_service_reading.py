@@ -117,6 +117,18 @@ async def test_objectives_are_told_by_deployment_and_revision(desk, window):
     assert figures["tpotMilliseconds"]["p50"] == pytest.approx(10, rel=0.01)
 
 
+async def test_one_question_tells_of_all_deployments_with_their_revisions_together(desk):
+    await desk.send(record(id="7", revision="next"), record(id="8", deployment="ml/other"))
+    found = (await read(desk, "/v1/slo?by=deployment"))["deployments"]
+    assert {name: (each["eligible"], each["good"]) for name, each in found.items()} == {
+        DEPLOYMENT: (4, 3),
+        "ml/other": (1, 1),
+    }
+    assert found[DEPLOYMENT]["ttftMilliseconds"]["count"] == 4
+    assert list((await read(desk, "/v1/slo?by=deployment&deployment=ml/other"))["deployments"]) == ["ml/other"]
+    assert (await read(desk, "/v1/slo?by=deployment&deployment=ml/none"))["deployments"] == {}
+
+
 async def test_a_deployment_without_requests_has_no_figures_and_no_percentage(desk):
     assert (await read(desk, "/v1/slo?deployment=ml/none"))["deployments"] == {"ml/none": {}}
     await desk.send(
@@ -146,6 +158,7 @@ async def test_history_has_a_quarter_of_an_hour_for_each_revision(desk):
         ("/v1/usage?to=1969-01-01T00:00:00Z", "to"),
         ("/v1/slo?window=0", "window"),
         ("/v1/slo?window=x", "window"),
+        ("/v1/slo?by=colour", "colour"),
     ],
 )
 async def test_a_question_that_is_none_is_refused_with_its_parameter(desk, path, named):
@@ -156,6 +169,15 @@ async def test_metrics_count_what_was_recorded(desk):
     page = (await desk.ask("GET", "/metrics")).text
     assert f'paceline_requests_eligible_total{{deployment="{DEPLOYMENT}"}}' in page
     assert f'paceline_tokens_total{{deployment="{DEPLOYMENT}",direction="output"}}' in page
+
+
+async def test_the_objective_stands_beside_what_it_is_held_against_as_long_as_there_is_one(desk):
+    share = f'paceline_slo_objective_ratio{{deployment="{DEPLOYMENT}"}}'
+    slo = {"ttftMilliseconds": 500, "objectivePercent": "99.5"}
+    await desk.configure(a_config(2, deployments=[a_deployment(slo=slo)]))
+    assert f"{share} 0.995" in (await desk.ask("GET", "/metrics")).text
+    await desk.configure(a_config(3, deployments=[a_deployment()]))
+    assert share not in (await desk.ask("GET", "/metrics")).text
 
 
 @pytest.mark.parametrize(

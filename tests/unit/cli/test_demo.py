@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from paceline.api.names import child_name
 from paceline.cli import demo
 from paceline.cli.cluster import modeldeployment_path
 from paceline.cli.console import CliError, ExitCode
@@ -19,7 +20,8 @@ from tests.support.fake_api import FakeApi
 Run = Callable[..., tuple[int, str, str]]
 
 MODEL = modeldeployment_path(demo.NAMESPACE, demo.MODEL)
-PROXY = f"/api/v1/namespaces/{demo.NAMESPACE}/services/http:{demo.MODEL}-0a1b2c3d:80/proxy/v1/chat/completions"
+SERVICE = child_name(demo.NAMESPACE, demo.MODEL)
+PROXY = f"/api/v1/namespaces/{demo.NAMESPACE}/services/http:{SERVICE}:80/proxy/v1/chat/completions"
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ _DIMENSIONS: Mapping[str, Dimension] = {
 }
 _MOST_MINUTES_US = int(MINUTES.total_seconds()) * 1_000_000
 _QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+_SLO_BY = ("revision", "deployment")
 #: History is kept this long.
 _DAYS = 14
 
@@ -67,17 +68,27 @@ async def show_attempts(request: web.Request) -> web.StreamResponse:
 
 
 async def show_slo(request: web.Request) -> web.Response:
-    """Good and eligible requests and percentiles of the last `window` seconds, by deployment and revision."""
+    """Good and eligible requests and percentiles of the last `window` seconds, by deployment and revision.
+
+    With by=deployment revisions are taken together, and those without a request are left out: one question for all.
+    """
     service = request.app[SERVICE]
     window = http.number(request, "window", least=60, most=_DAYS * 86_400, default=300) * 1_000_000
-    now = service.now_us()
+    by = request.query.get("by", "revision")
+    if by not in _SLO_BY:
+        raise Refused(400, "Invalid", f"by must be {' or '.join(_SLO_BY)}; {by[:32]!r} is neither.")
     # Minutes are kept for two hours only.
     span = MINUTE_US if window <= _MOST_MINUTES_US else QUARTER_US
-    found = {}
-    for name in _deployments(request):
-        # The minute that is now belongs to it.
-        totals = await service.access.read(history.totals, name, now - window, now + span, span)
-        found[name] = {revision: _figures(each) for revision, each in totals.items()}
+    since, until = service.now_us() - window, service.now_us() + span  # the minute that is now belongs to it
+    found: dict[str, Any] = {}
+    if by == "deployment":
+        sums = await service.access.read(history.latest, since, until, span)
+        asked = request.query.getall("deployment", list(sums))
+        found = {name: _figures(sums[name]) for name in sorted(sums.keys() & set(asked))}
+    else:
+        for name in _deployments(request):
+            totals = await service.access.read(history.totals, name, since, until, span)
+            found[name] = {revision: _figures(each) for revision, each in totals.items()}
     return http.answer({"windowSeconds": window // 1_000_000, "deployments": found})
 
 
