@@ -12,6 +12,8 @@ from paceline.gateway.ir import (
     Endpoint,
     External,
     Gateway,
+    Identity,
+    Issuer,
     Key,
     Limits,
     Listener,
@@ -165,4 +167,20 @@ def empty() -> Gateway:
     )
 
 
-CASES = {"empty": empty, "full": full, "minimal": minimal}
+def tokens() -> Gateway:
+    """Keys and tokens."""
+    cluster, people = "https://kubernetes.default.svc.cluster.local", "https://id.example.com"
+    jwt = '{"keys": [{"e": "AQAB", "kty": "RSA", "n": "AQAB"}]}'
+    return replace(
+        empty(),
+        policies=(EXTERNAL, INTERNAL),
+        issuers=(Issuer(people, hosts=("id.example.com",)), Issuer(cluster, jwt)),
+        identities=(
+            Identity(INTERNAL.name, "ns", "staff", people, "*", ("paceline", "chat")),
+            Identity(EXTERNAL.name, "ns", "bot", cluster, "system:serviceaccount:support:bot", ("paceline",)),
+            Identity(EXTERNAL.name, "ns", "site", cluster, "system:serviceaccount:support:bot", ("site",)),
+        ),
+    )
+
+
+CASES = {"empty": empty, "full": full, "minimal": minimal, "tokens": tokens}

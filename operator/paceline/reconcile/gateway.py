@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from paceline import metrics
@@ -38,16 +38,18 @@ class Standing:
 
     Attributes:
         served: Every pod has the program.
+        issuers: Why a pod has no keys of an issuer of tokens, by the issuers' addresses.
     """
 
     work: Work
     served: bool
+    issuers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def told(self) -> tuple[object, ...]:
         """What its Consumers read of it."""
         made = self.work.translation
-        return self.served, self.work.generations, made.findings, made.terms
+        return self.served, self.issuers, self.work.generations, made.findings, made.terms
 
 
 class Gateways:
@@ -108,7 +110,7 @@ class Gateways:
         work = await self._workshop.work(gateway, [pod for pod in self._pods(key) if pod.ready and not pod.deleting])
         problem = await self._carry_out(key, work)
         seen = self._seen(key, work)
-        self._stand(key, Standing(work, _served(seen)))
+        self._stand(key, Standing(work, _served(seen), seen.issuers))
         made = work.translation
         status = summarise(
             gateway,

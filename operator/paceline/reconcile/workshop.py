@@ -10,12 +10,13 @@ from zoneinfo import available_timezones
 from paceline.api.consumer import Consumer
 from paceline.api.gateway import Gateway
 from paceline.decide.observation import PodView
-from paceline.gateway import keys, texts
+from paceline.gateway import ir, keys, texts
 from paceline.gateway.consumers import names
 from paceline.gateway.ir import Endpoint, Service
 from paceline.gateway.observation import Observation, Site
 from paceline.gateway.translate import Translation, translate
 from paceline.kube.client import Api
+from paceline.kube.issuer import OwnIssuer
 from paceline.kube.resources import CONFIGMAPS, SECRETS, Key
 from paceline.kube.values import Values
 from paceline.reconcile.neighbours import Neighbours
@@ -54,9 +55,9 @@ class Work:
     @property
     def teams(self) -> dict[str, str]:
         """Of callers that have one, by their client ids."""
-        found = {
-            each.client: self.callers[Key(each.namespace, each.consumer)] for each in self.translation.gateway.keys
-        }
+        made = self.translation.gateway
+        known: list[ir.Key | ir.Identity] = [*made.keys, *made.identities]
+        found = {each.client: self.callers[Key(each.namespace, each.consumer)] for each in known}
         return {client: each.spec.team for client, each in found.items() if each.spec.team}
 
 
@@ -74,6 +75,7 @@ class Workshop:
         self._settings = settings
         self._texts = Values(api, CONFIGMAPS)
         self._secrets = Values(api, SECRETS)
+        self._issuer = OwnIssuer(api)
 
     async def work(self, gateway: Gateway, pods: Iterable[PodView]) -> Work:
         """Translate a Gateway as all is now.
@@ -99,6 +101,7 @@ class Workshop:
             models=self._neighbours.models_of(gateway),
             texts={(name, key): value for (_, name, key), value in (await self._texts.read(wanted)).items()},
             zones=_zones(),
+            issuers=await self._issuers(callers.values()),
             peers=tuple(Endpoint(pod.ip, CLIENTS_PORT) for pod in sorted(pods, key=lambda one: one.name) if pod.ip),
         )
         return Work(gateway, translate(seen, secrets), secrets, callers)
@@ -110,6 +113,11 @@ class Workshop:
             return False
         self._secrets.forget(Key(*place[:2]))  # it is made now, and to be found at the next look
         return True
+
+    async def _issuers(self, callers: Iterable[Consumer]) -> Mapping[str, str]:
+        """Key sets that are known without asking outside, where somebody has tokens."""
+        signed = any(each.jwt for caller in callers for each in caller.spec.credentials)
+        return await self._issuer.keys() if signed else {}
 
     def _site(self) -> Site:
         given = self._settings().gateways

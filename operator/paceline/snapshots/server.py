@@ -7,6 +7,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated
 
@@ -39,6 +40,7 @@ class _Said:
     generation: Annotated[int, Field(ge=0, le=2**53)]
     rejected: _Words = ""
     credentials: tuple[_Words, ...] = ()
+    issuers: dict[_Words, _Words] = field(default_factory=dict)
 
 
 _SAID = TypeAdapter(_Said)
@@ -111,7 +113,7 @@ class Snapshots:
         except ValidationError as wrong:
             where = ", ".join(".".join(map(str, item["loc"])) or "body" for item in wrong.errors())
             raise web.HTTPBadRequest(text=f"wrong: {where}") from None
-        self._board.take(key, said.pod, Report(said.generation, said.rejected, said.credentials))
+        self._board.take(key, said.pod, Report(said.generation, said.rejected, said.credentials, said.issuers))
         return web.Response(status=204)
 
     async def _admitted(self, request: web.Request) -> Key:

@@ -25,6 +25,8 @@ REQUEST_CLASS = "x-paceline-request-class"
 
 # Names of filters, by which routes and metadata refer to them.
 KEYS = "envoy.filters.http.api_key_auth"
+TOKENS_FILTER = "envoy.filters.http.jwt_authn"
+IDENTITY = "paceline.identity"
 REQUEST = "paceline.request"
 ADMISSION = "paceline.admission"
 #: The same where requests go on without an answer.

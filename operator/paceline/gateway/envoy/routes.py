@@ -9,6 +9,7 @@ from paceline.gateway.envoy.bootstrap import AGENT
 from paceline.gateway.envoy.documents import (
     ADMISSION,
     CLIENT,
+    IDENTITY,
     KEYS,
     MODEL,
     OPTIONAL_ADMISSION,
@@ -22,6 +23,7 @@ from paceline.gateway.envoy.documents import (
 )
 from paceline.gateway.envoy.rewriting import alike
 from paceline.gateway.envoy.target import not_asked, refusal, route
+from paceline.gateway.envoy.tokens import identities
 from paceline.gateway.ir import Branch, Cluster, Gateway, Policy, Route
 
 NAME = "gateway"
@@ -56,6 +58,8 @@ def routes(gateway: Gateway, secrets: Mapping[str, str]) -> Document:
     }
     if not gateway.anonymous:
         host["typed_per_filter_config"][KEYS] = _keys(gateway, secrets)
+    if gateway.identities:
+        host["metadata"] = {"filter_metadata": {IDENTITY: identities(gateway)}}
     return resources(typed("config.route.v3.RouteConfiguration", name=NAME, virtual_hosts=[host]))
 
 
