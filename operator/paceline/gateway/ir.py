@@ -72,7 +72,8 @@ class Policy:
         digest: Of everything in it, so that equal policies are one.
         models: Names, or beginnings of names followed by "*".
         request_class: Class of all requests; "" for none.
-        trusts_class: The class is what the consumer's own header says.
+        trusts_class: The class is what the consumer's own header says, where there is one.
+        trusts_conversation: So is the conversation that a request is part of.
         requests_per_minute: Of each consumer; 0: no limit.
         tokens_per_minute: Estimated before the engine has said its own figure; 0: no limit.
         reserves: What must never be exceeded, so that somebody is asked before each request. Money goes before places.
@@ -83,6 +84,7 @@ class Policy:
     models: tuple[str, ...]
     request_class: str = ""
     trusts_class: bool = False
+    trusts_conversation: bool = False
     requests_per_minute: int = 0
     tokens_per_minute: int = 0
     reserves: Reserve = ""
