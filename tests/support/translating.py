@@ -110,6 +110,7 @@ class World:
             texts=texts,
             exhausted=frozenset(tuple(each.split("/")) for each in given.get("exhausted", ())),
             zones=frozenset(given.get("zones", ("UTC",))),
+            issuers=given.get("issuers", {}),
             peers=tuple(Endpoint(each, 8080) for each in given.get("peers", ())),
         )
 

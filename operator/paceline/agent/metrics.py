@@ -21,7 +21,7 @@ PlatformCollector(registry=REGISTRY)
 
 failures_total = Counter(
     "paceline_gateway_agent_failures",
-    "What the agent could not do: Fetch, Report, Ship, Files (in memory) or Logs (on disk).",
+    "What the agent could not do: Fetch, Report, Ship, Issuer, Files (in memory) or Logs (on disk).",
     ["what"],
     registry=REGISTRY,
 )

@@ -14,6 +14,7 @@ from paceline.agent.draining import Drain
 from paceline.agent.fetching import Fetching
 from paceline.agent.files import Folder
 from paceline.agent.held import Held
+from paceline.agent.issuers import Issuers
 from paceline.agent.keeping import Keeping
 from paceline.agent.logfiles import LogFiles
 from paceline.agent.programming import Programmer
@@ -57,13 +58,14 @@ async def serve(settings: Settings, stop: asyncio.Event, on_listen: Callable[[in
         )
         held = Held(settings.folder, settings.gateway)
         words, files = Words(settings.logs), LogFiles(settings.logs)
-        reporting = Reporting(operator, held, proxy, settings.gateway, settings.pod)
+        issuers = Issuers(session, held, settings.folder)
+        reporting = Reporting(operator, held, proxy, issuers, settings.gateway, settings.pod)
         programmer = Programmer(Folder(settings.folder), held, proxy, words, reporting.changed)
         fetching = Fetching(operator, held, programmer, settings.gateway)
         shipping = Shipping(files, Checkpoints(settings.folder), held, ledger, settings.gateway)
         keeping = Keeping(files, words, shipping, proxy, settings)
         drain = Drain(proxy, settings.settle_seconds, settings.drain_seconds)
-        serving = Serving(programmer, held, drain, proxy)
+        serving = Serving(programmer, held, drain, proxy, issuers)
         async with serving.open(settings.host, settings.port, settings.local_port) as (port, _):
             on_listen(port)
             work = [
@@ -75,6 +77,7 @@ async def serve(settings: Settings, stop: asyncio.Event, on_listen: Callable[[in
                     reporting.run(programmer),
                     shipping.run(),
                     keeping.run(),
+                    issuers.run(),
                 )
             ]
             await _until(stop, work)

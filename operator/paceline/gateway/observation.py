@@ -100,6 +100,7 @@ class Observation:
         exhausted: Namespace and name of Consumers whose Soft budget is spent.
         zones: Names of the time zones that there are.
         peers: The gateway's own pods that are ready.
+        issuers: Key sets that are known already, by their issuers: that of the cluster itself.
         now: For prices that begin to hold.
     """
 
@@ -114,3 +115,4 @@ class Observation:
     exhausted: frozenset[tuple[str, str]] = frozenset()
     zones: frozenset[str] = frozenset({"UTC"})
     peers: tuple[Endpoint, ...] = ()
+    issuers: Mapping[str, str] = field(default_factory=dict)

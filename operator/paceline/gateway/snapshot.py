@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from paceline.gateway.envoy import documents_of, scripts
 from paceline.gateway.envoy.endpoints import endpoints_file, servers
-from paceline.gateway.ir import Cluster, Gateway, Pods, Tls
+from paceline.gateway.ir import Cluster, Gateway, Issuer, Pods, Tls
 
 #: Files that change when pods come and go: they are no part of the digest, and an agent takes them from anybody.
 ADDRESSES = ("eds/", "peers.json")
@@ -32,6 +32,7 @@ class Program:
         teams: Of consumers that have one, by their client ids.
         credentials: Files of mounted Secrets that the proxy reads.
         classes: Of the requests of policies that have one, by their names.
+        issuers: Whose tokens the proxy takes; their keys it has from the agent.
     """
 
     gateway: _Name
@@ -40,6 +41,7 @@ class Program:
     teams: Mapping[str, str]
     credentials: tuple[str, ...]
     classes: Mapping[str, str] = field(default_factory=dict)
+    issuers: tuple[Issuer, ...] = ()
 
     __pydantic_config__ = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True)
 
@@ -72,6 +74,7 @@ def program(
         teams=teams,
         credentials=_credentials(gateway),
         classes={each.name: each.request_class for each in gateway.policies if each.request_class},
+        issuers=gateway.issuers,
     )
     return made, {place: text for place, text in files.items() if place.startswith(ADDRESSES)}
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from paceline import metrics
@@ -44,18 +44,20 @@ class Standing:
         served: Every pod has the program.
         reached: Every pod has had one at some time.
         answers: The ModelDeployments that its routes lead to.
+        issuers: Why a pod has no keys of an issuer of tokens, by the issuers' addresses.
     """
 
     work: Work
     served: bool
     reached: bool = False
     answers: frozenset[Key] = frozenset()
+    issuers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def told(self) -> tuple[object, ...]:
         """What its Consumers read of it."""
         made = self.work.translation
-        return self.served, self.work.generations, made.findings, made.terms
+        return self.served, self.issuers, self.work.generations, made.findings, made.terms
 
 
 class Gateways:
@@ -132,7 +134,7 @@ class Gateways:
         work = await self._workshop.work(gateway, [pod for pod in self._pods(key) if pod.ready and not pod.deleting])
         problem = await self._carry_out(key, MadeOf(work, mark))
         seen = self._seen(key, work, previous)
-        self._stand(key, work, served=_served(seen))
+        self._stand(key, work, seen)
         for model in self._moves.since(mark):  # what was read before must not undo what is known by now
             self.moved(key, model)
         made = work.translation
@@ -257,11 +259,11 @@ class Gateways:
         )
         return Seen(deployment, pods, number.generation if number else 0, reports, remarks)
 
-    def _stand(self, key: Key, work: Work, *, served: bool) -> None:
-        before = self.standings.get(key)
+    def _stand(self, key: Key, work: Work, seen: Seen) -> None:
+        before, served = self.standings.get(key), _served(seen)
         reached = served or (before is not None and before.reached)
         answers = frozenset(Key(*each.name.split("/", 1)) for each in work.translation.terms.deployments)
-        standing = self.standings[key] = Standing(work, served, reached, answers)
+        standing = self.standings[key] = Standing(work, served, reached, answers, seen.issuers)
         if before is None or before.told != standing.told:
             self._changed(key)
         if before is None or (before.reached, address(before.work.gateway)) != (reached, address(work.gateway)):

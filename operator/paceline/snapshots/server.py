@@ -11,6 +11,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated
 
@@ -45,6 +46,7 @@ class _Said:
     generation: Annotated[int, Field(ge=0, le=2**53)]
     rejected: _Words = ""
     credentials: tuple[_Words, ...] = ()
+    issuers: dict[_Words, _Words] = field(default_factory=dict)
 
 
 _SAID = TypeAdapter(_Said)
@@ -120,7 +122,7 @@ class Snapshots:
             raise web.HTTPBadRequest(text=f"wrong: {where}") from None
         if not self._leads():
             raise _elsewhere(web.HTTPMisdirectedRequest(text="another replica leads"))
-        self._board.take(key, said.pod, Report(said.generation, said.rejected, said.credentials))
+        self._board.take(key, said.pod, Report(said.generation, said.rejected, said.credentials, said.issuers))
         return web.Response(status=204)
 
     async def _change(self, request: web.Request, key: Key, fresh: Callable[[Posting], bool]) -> Posting | None:

@@ -67,13 +67,13 @@ class World:
         assert posting is not None
         return snapshot.parse(posting.program)
 
-    def pod_reports(self, generation: int, pod: str = "public-a") -> None:
+    def pod_reports(self, generation: int, pod: str = "public-a", **more: Any) -> None:
         deployment = next(one for one in self.server.all("Deployment") if "gateway" in str(one["metadata"]["labels"]))
         labels = deployment["spec"]["template"]["metadata"]["labels"]
         ready = {"podIP": "10.0.0.9", "conditions": [{"type": "Ready", "status": "True"}]}
         metadata = {"name": pod, "namespace": "ml", "labels": labels}
         self.server.put({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": ready})
-        self.board.take(PUBLIC, pod, Report(generation))
+        self.board.take(PUBLIC, pod, Report(generation, **more))
 
 
 @pytest.fixture
@@ -511,3 +511,27 @@ class TestANewLeader:
         async with self.successor(world, tmp_path) as successor:
             await successor.look()
             assert world.conditions("Gateway", "public")["Programmed"] == ("False", "AwaitingAgent")
+
+
+async def test_an_issuer_without_keys_is_said_of_who_has_its_tokens(world: World) -> None:
+    cluster, outside = "https://kubernetes.default.svc", "https://api.example.com/tenant"
+    jwks = {"keys": [{"kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB"}]}
+    world.server.documents = {"/.well-known/openid-configuration": {"issuer": cluster}, "/openid/v1/jwks": jwks}
+    world.server.put(a_gateway())
+    world.server.put(
+        a_consumer(team="web", credentials=[consumers.jwt(issuer=cluster), consumers.jwt("o", issuer=outside)])
+    )
+    await world.look(rounds=2)
+    known = {each.address: each.keys for each in world.program().issuers}
+    assert (json.loads(known[cluster]), known[outside]) == (jwks, "")
+    assert set(world.program().teams.values()) == {"web"}
+    posting = world.board.of(PUBLIC)
+    assert posting is not None
+    assert posting.stamp is not None
+    for lacking, ready in (
+        ({outside: "it does not answer"}, ("False", "IssuerUnreachable")),
+        ({}, ("True", "Programmed")),
+    ):
+        world.pod_reports(posting.stamp.generation, issuers=lacking)
+        await world.look(rounds=2)
+        assert world.conditions("Consumer", "site")["Ready"] == ready

@@ -14,7 +14,7 @@ from paceline.gateway.envoy import documents
 from paceline.gateway.envoy.endpoints import MOST_FILES
 from paceline.gateway.ir import Admission, Branch, Cluster, Endpoint, Gateway, Pods, Policy, Prompt, Route
 from tests.support import neutral
-from tests.support.neutral import EXTERNAL, SECRETS, answered_by, full
+from tests.support.neutral import EXTERNAL, SECRETS, answered_by, full, tokens
 
 
 def rendered(gateway: Gateway) -> dict[str, Any]:
@@ -47,9 +47,10 @@ def test_files_come_after_those_that_they_refer_to() -> None:
 def test_scripts_are_named_by_their_content_and_hold_no_text_of_a_tenant() -> None:
     scripts = envoy.scripts()
     used = [each for each in everything(rendered(full())) if isinstance(each, str) and each.startswith("/f/lua/")]
+    used += [each for each in everything(rendered(tokens())) if isinstance(each, str) and each.startswith("/f/lua/")]
     assert {each.removeprefix("/f/") for each in used} == set(scripts)
     assert envoy.scripts() == scripts
-    assert {lua.request().text, lua.upstream().text, lua.copied().text} == set(scripts.values())
+    assert {lua.request().text, lua.identity().text, lua.upstream().text, lua.copied().text} == set(scripts.values())
 
 
 def test_the_scripts_and_the_filters_call_the_headers_alike() -> None:

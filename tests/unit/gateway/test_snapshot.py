@@ -24,8 +24,9 @@ def made(gateway: Gateway | None = None) -> tuple[snapshot.Program, dict[str, st
     return snapshot.program(gateway, secrets(gateway), {"internal.ab.models.site": "web"}, FOLDER)
 
 
-def test_a_program_is_read_as_it_was_written():
-    program, _ = made()
+@pytest.mark.parametrize("case", neutral.CASES)
+def test_a_program_is_read_as_it_was_written(case: str):
+    program, _ = made(neutral.CASES[case]())
     assert snapshot.parse(snapshot.write(program)) == program
     assert list(snapshot.parse(snapshot.write(program)).files) == list(program.files), "the order in which to write"
 

@@ -58,4 +58,4 @@ def documents_of(gateway: Gateway, secrets: Mapping[str, str], folder: str) -> d
 
 def scripts() -> dict[str, str]:
     """The scripts that these files refer to, by their place in the folder."""
-    return {f"lua/{each.name}": each.text for each in (lua.request(), lua.upstream(), lua.copied())}
+    return {f"lua/{each.name}": each.text for each in (lua.request(), lua.identity(), lua.upstream(), lua.copied())}
