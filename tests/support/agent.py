@@ -226,7 +226,8 @@ def _made(folder: Path, first: Server, second: Server, client: aiohttp.ClientSes
         (folder / name).mkdir()
     (folder / "token").write_text(TOKEN)
     local = Server("agent", answer, free_port())
-    wanted = replace(gateway(folder, first, second, local), log_file=str(folder / "logs/requests.jsonl"))
+    log_file, addresses = str(folder / "logs/requests.jsonl"), free_port()
+    wanted = replace(gateway(folder, first, second, local), log_file=log_file, addresses_port=addresses)
     ledger, operator, port = Ledger(port=free_port()), Operator(folder / "files"), free_port()
     options = {
         "gateway": "ns/public",
@@ -238,6 +239,7 @@ def _made(folder: Path, first: Server, second: Server, client: aiohttp.ClientSes
         "host": LOOPBACK,
         "port": port,
         "local-port": local.port,
+        "addresses-port": addresses,
         "admin": f"http://{LOOPBACK}:{wanted.admin_port}",
         "settle-seconds": 0.5,
     }

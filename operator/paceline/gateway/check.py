@@ -100,7 +100,7 @@ def _gateway(gateway: Gateway) -> Iterator[str]:
     for hostname in listener.hostnames:
         if not _HOSTNAME.fullmatch(hostname):
             yield f"{hostname!r} is no host name."
-    if len({listener.port, gateway.agent_port, gateway.admin_port}) < 3:
+    if len({listener.port, gateway.agent_port, gateway.admin_port, gateway.addresses_port}) < 4:
         yield "The ports of listener, agent and administration must differ."
     if gateway.anonymous and gateway.anonymous not in {each.name for each in gateway.policies}:
         yield f"There is no policy {gateway.anonymous!r} for callers without a key."

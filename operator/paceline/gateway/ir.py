@@ -344,6 +344,7 @@ class Gateway:
         anonymous: Name of the policy of callers without a key; "": a key is required.
         peers: The gateway's pods, which share the limits per minute.
         agent_port: On loopback: who answers /v1/models.
+        addresses_port: On loopback: who gives addresses of pods, where they are too many for files.
     """
 
     name: str
@@ -359,6 +360,7 @@ class Gateway:
     anonymous: str = ""
     agent_port: int = 9002
     admin_port: int = 9001
+    addresses_port: int = 9004
     log_file: str = "/var/log/paceline/requests.jsonl"
 
 

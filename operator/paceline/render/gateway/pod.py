@@ -22,6 +22,8 @@ CLIENTS_PORT = 8080
 AGENT_PORT = 9003
 #: Of the agent, on loopback only: the list of models, and the beginning of a drain.
 LOCAL_PORT = 9002
+#: Of the agent, on loopback only: addresses of pods on a stream for Envoy.
+ADDRESSES_PORT = 9004
 #: Envoy's files, in memory because keys are among them.
 FILES = "/etc/paceline/gateway"
 SECRETS = "/etc/paceline/secrets"
@@ -150,6 +152,7 @@ def _agent(gateway: Gateway, setup: GatewaySetup) -> Manifest:
             f"--logs={LOGS}",
             f"--port={AGENT_PORT}",
             f"--local-port={LOCAL_PORT}",
+            f"--addresses-port={ADDRESSES_PORT}",
             f"--drain-seconds={longest_seconds(gateway)}",
         ],
         "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
