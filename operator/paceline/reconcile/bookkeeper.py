@@ -12,10 +12,11 @@ import aiohttp
 
 from paceline import metrics
 from paceline.api.ledger_config import LedgerConfig
+from paceline.errors import PacelineError
 from paceline.gateway.document import document
 from paceline.gateway.terms import Terms
 from paceline.kube.backoff import Backoff
-from paceline.settings import Gateways, OperatorSettings
+from paceline.settings import OperatorSettings
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ class Bookkeeper:
             not told of is refused.
         settings: In force.
         allowed: Whether this process decides.
+        authority: Who may have signed the ledger's certificate, as PEM; raises PacelineError while nobody has.
     """
 
     def __init__(
@@ -41,7 +43,9 @@ class Bookkeeper:
         parts: Callable[[], Iterable[Terms] | None],
         settings: Callable[[], OperatorSettings],
         allowed: Callable[[], bool],
+        authority: Callable[[], str],
     ) -> None:
+        self._authority = authority
         self._parts = parts
         self._settings = settings
         self._allowed = allowed
@@ -85,15 +89,25 @@ class Bookkeeper:
         url = f"https://{given.ledger_host}:{given.ledger_port}/v1/config"
         body = self._last.model_dump_json(by_alias=True, exclude_none=True).encode()
         try:
-            token, trusted = _credentials(given)
+            token, trusted = self._credentials(Path(given.token_file))
             headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
             async with session.put(url, data=body, headers=headers, ssl=trusted) as answer:
                 words = await answer.json(content_type=None) if answer.status >= 400 else {}
                 return self._took(answer.status, words)
-        except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
+        except (OSError, aiohttp.ClientError, TimeoutError, ValueError, PacelineError) as error:
             metrics.ledger_config_failures_total.inc()
             log.warning("the ledger does not get its document: %s", type(error).__name__)
             return False
+
+    def _credentials(self, token_file: Path) -> tuple[str, ssl.SSLContext]:
+        """What the ledger gets, and whom it must be signed by. Both are exchanged in time, so they are read anew.
+
+        Raises:
+            OSError, ValueError: they cannot be read.
+            PacelineError: nobody has signed yet.
+        """
+        token = token_file.read_text(encoding="ascii").strip()
+        return token, ssl.create_default_context(cadata=self._authority())
 
     def _took(self, status: int, words: object) -> bool:
         if status < 300:
@@ -106,13 +120,3 @@ class Bookkeeper:
         metrics.ledger_config_failures_total.inc()
         log.warning("the ledger does not take its document: %d %s", status, str(found.get("message", ""))[:300])
         return False
-
-
-def _credentials(given: Gateways) -> tuple[str, ssl.SSLContext]:
-    """The token that the ledger gets, and whom it must be signed by. Both are exchanged in time, so they are read anew.
-
-    Raises:
-        OSError, ValueError: they cannot be read.
-    """
-    token = Path(given.token_file).read_text(encoding="ascii").strip()
-    return token, ssl.create_default_context(cafile=str(Path(given.tls_folder) / "ca.crt"))
