@@ -83,7 +83,7 @@ class Programmer:
     def known(self) -> tuple[int, str]:
         """Generation and digest of the latest program that was offered."""
         offered = self._offered
-        return max(self._held.known, (offered.generation, offered.program.digest) if offered else (0, ""))
+        return max(self._held.known, (offered.generation, offered.digest) if offered else (0, ""))
 
     def offer(self, numbered: Numbered) -> bool:
         """Take a program, of which only the latest matters; False for one that is not later than the one before."""
@@ -93,6 +93,18 @@ class Programmer:
         self._note()
         self._news.set()
         return True
+
+    def decline(self, refused: Refused) -> None:
+        """Remember a program that cannot be read here; what is held serves on.
+
+        Raises:
+            OSError: it cannot be kept.
+        """
+        if refused.generation > self.known[0]:
+            self._held.refuse(refused)
+            metrics.rejected_total.inc()
+            log.error("generation %d cannot be read: %s", refused.generation, refused.words)
+            self._changed()
 
     def restore(self) -> None:
         """Put the files there that are held, whatever an agent before left half done.
@@ -145,6 +157,7 @@ class Programmer:
             return
         if held is None:
             self._held.keep(offered)
+            self._held.refuse(None)
             self.restore()
             self._done(offered)
         elif self.live:
@@ -164,7 +177,7 @@ class Programmer:
         self._baseline = await self._proxy.updates()
 
     def _refuse(self, offered: Numbered, words: str) -> None:
-        self._held.refuse(Refused(offered.generation, offered.program.digest, words))
+        self._held.refuse(Refused(offered.generation, offered.digest, words))
         metrics.rejected_total.inc()
         log.error("Envoy does not take generation %d: %s. The one before serves.", offered.generation, words)
 

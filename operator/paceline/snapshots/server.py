@@ -99,7 +99,7 @@ class Snapshots:
         posting = await self._change(request, key, fresh)
         if posting is None or posting.stamp is None:
             return web.Response(status=204)
-        head = b'{"generation":%d,"program":' % posting.stamp.generation
+        head = b'{"generation":%d,"digest":"%s","program":' % (posting.stamp.generation, posting.stamp.digest.encode())
         return web.Response(body=head + posting.program + b"}", content_type="application/json")
 
     async def _addresses(self, request: web.Request) -> web.Response:
