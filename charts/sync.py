@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from paceline.cli.access import rules_yaml
+from paceline.cli.access import KEYS, rules_yaml
 
 CHARTS = Path(__file__).resolve().parent
 ROOT = CHARTS.parent
@@ -25,6 +25,7 @@ def generated() -> dict[Path, str]:
     """Every generated file and its text."""
     files = {CRDS / path.name: path.read_text() for path in sorted((ROOT / "crds").glob("*.yaml"))}
     files[CHARTS / "paceline" / "files" / "rules.yaml"] = RULES_HEAD + rules_yaml()
+    files[CHARTS / "paceline" / "files" / "keys.yaml"] = RULES_HEAD + rules_yaml(KEYS)
     files[ROOT / "docs" / "reference" / "values.md"] = render(CHARTS / "paceline" / "values.yaml")
     return files
 

@@ -2,11 +2,14 @@
 
 import pytest
 
-from tests.support.helm import CASE_NAMES, case, of_kind, only, pod_specs
+from tests.support.helm import CASE_NAMES, case, objects, of_kind, only, pod_specs, render
 
 RESTRICTED_VOLUMES = {
     "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"
 }  # fmt: skip
+
+
+READERS = ("paceline-ledger-reader", "pace-ledger-reader")
 
 
 def rules(rendered):
@@ -65,10 +68,13 @@ def test_no_rule_has_a_wildcard_or_leads_to_more_rights(name):
         words = {*rule["apiGroups"], *rule["resources"], *rule["verbs"]}
         assert not words & {"*", "escalate", "bind", "impersonate"}, role
         assert not any("*" in word for word in words), role
-        assert not {"pods/exec", "serviceaccounts/token"} & set(rule["resources"]), role
+        assert "pods/exec" not in rule["resources"], role
+        # Tokens of an account that may do nothing, for people who read the ledger.
+        if "serviceaccounts/token" in rule["resources"]:
+            assert (role, rule["resourceNames"]) in ((each, [each]) for each in READERS), role
         if "secrets" in rule["resources"]:
             # Those that Consumers name are read by their names; nobody lists them. Two that are ours are renewed.
-            allowed = [["get", "update"]] if rule.get("resourceNames") else [["create"], ["create", "get"]]
+            allowed = [["get", "update"]] if rule.get("resourceNames") else [["create"], ["get"]]
             assert rule["verbs"] in allowed, role
         assert "nonResourceURLs" not in rule, role
 
@@ -100,6 +106,24 @@ def test_a_tenant_installs_nothing_outside_their_namespaces():
 def test_nodes_are_readable_only_by_the_switch():
     readers = [name for name in CASE_NAMES for _, rule in rules(case(name)) if "nodes" in rule["resources"]]
     assert readers == ["cluster"]
+
+
+def test_secrets_are_read_in_the_namespaces_with_consumers_only():
+    def readers(*sets):
+        roles = [each for each in objects(render(sets=sets)) if each["kind"] in {"Role", "ClusterRole"}]
+        return [
+            (role["kind"], role["metadata"].get("namespace"))
+            for role in roles
+            for rule in role.get("rules") or ()
+            if "secrets" in rule["resources"] and "get" in rule["verbs"]
+        ]
+
+    assert readers() == [("Role", "default")]
+    assert readers("gateway.enabled=false") == []
+    assert readers("rbac.watchedNamespaces=false") == []
+    assert readers("watch.mode=Cluster", "watch.namespaces=null") == []
+    some = "gateway.keyNamespaces={team-b,team-a}"
+    assert readers("watch.mode=Cluster", "watch.namespaces=null", some) == [("Role", "team-a"), ("Role", "team-b")]
 
 
 def test_the_lease_is_written_by_its_name_only():

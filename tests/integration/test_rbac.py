@@ -9,16 +9,22 @@ import signal
 import subprocess
 import sys
 
+import httpx
 import pytest
+import yaml
 
+from paceline.render.gateway.pod import AUDIENCE
 from tests.support.account import Account, Right, used
+from tests.support.certificates import certificate_for
 from tests.support.golden import golden
 from tests.support.helm import CHART, ROOT, run
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 RUN = secrets.token_hex(3)  # so that a second session on one cluster meets none of the first
 SYSTEM, MODELS, ENABLED = (f"rbac-{name}-{RUN}" for name in ("system", "models", "enabled"))
-MODEL = "watched"
+MODEL, GATEWAY, CONSUMER = "watched", "door", "site"
+KINDS = ("modeldeployments", "gateways", "consumers")
 VALUES = {
     "crds": {"enabled": False},  # other tests of the session may have brought them
     "operator": {"replicas": 0},  # it runs beside the test, with the account's token
@@ -58,6 +64,8 @@ CHILDREN = {
         },
     },
 }
+#: Children of a Gateway.
+DOORWAY = CHILDREN | {"configmaps": {"apiVersion": "v1", "kind": "ConfigMap"}}
 POD = {"restartPolicy": "Never", "containers": [{"name": "none", "image": "none"}]}
 #: Children of a model of files, while it is looked up.
 LOOKUP = {
@@ -75,11 +83,13 @@ LOOKUP = {
 #: Granted and not seen in an ordinary life, each for a reason.
 UNSEEN = {
     # Not a request: the admission plugin OwnerReferencesPermissionEnforcement asks for it when a child is made.
-    Right("paceline.dev", "modeldeployments/finalizers", "update"),
+    *(Right("paceline.dev", f"{kind}/finalizers", "update") for kind in KINDS),
     # A live look at what kopf watches is taken where a comparison finds that the watch lost an event.
-    Right("paceline.dev", "modeldeployments", "get"),
+    *(Right("paceline.dev", kind, "get") for kind in KINDS),
     Right("", "pods", "get"),
     Right("discovery.k8s.io", "endpointslices", "get"),
+    # The certificate is renewed after two months.
+    Right("", "secrets", "update"),
 }
 
 
@@ -87,17 +97,31 @@ def eventually(look, what):
     return wait_until(look, 40, what, every=0.2)
 
 
-def names(cluster, plural):
-    return cluster.kubectl("get", plural, "-n", MODELS, "-l", "paceline.dev/modeldeployment", "-o", "name").split()
+def manifest(kind, name, **spec):
+    metadata = {"name": name, "namespace": MODELS}
+    return {"apiVersion": "paceline.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec}
 
 
-def stray(uid, kind):
+def names(cluster, plural, label="paceline.dev/modeldeployment"):
+    return cluster.kubectl("get", plural, "-n", MODELS, "-l", label, "-o", "name").split()
+
+
+def stray(owner, plural):
     """An object as an earlier release might have left it: ours by label and owner, but not rendered any more."""
-    owner = {"apiVersion": "paceline.dev/v1alpha1", "kind": "ModelDeployment", "name": MODEL, "uid": uid}
-    labels = {"app.kubernetes.io/managed-by": "paceline", "paceline.dev/modeldeployment": MODEL}
-    return (CHILDREN | LOOKUP)[kind] | {
-        "metadata": {"name": "stray", "labels": labels, "ownerReferences": [owner | {"controller": True}]}
-    }
+    kind, name, uid = owner["kind"], owner["metadata"]["name"], owner["metadata"]["uid"]
+    reference = {"apiVersion": owner["apiVersion"], "kind": kind, "name": name, "uid": uid, "controller": True}
+    labels = {"app.kubernetes.io/managed-by": "paceline", f"paceline.dev/{kind.lower()}": name}
+    metadata = {"name": f"{name}-stray", "labels": labels, "ownerReferences": [reference]}
+    return (DOORWAY | LOOKUP)[plural] | {"metadata": metadata}
+
+
+def freed(cluster, owner, plurals):
+    """What an earlier release left is deleted."""
+    name = f"{owner['metadata']['name']}-stray"
+    cluster.apply(*(stray(owner, plural) for plural in plurals), namespace=MODELS)
+    for plural in plurals:
+        gone = ("get", plural, name, "-n", MODELS, "--ignore-not-found", "-o", "name")
+        eventually(lambda gone=gone: not cluster.kubectl(*gone).strip(), f"the stray of {plural} is gone")
 
 
 def healed(cluster, ours):
@@ -151,6 +175,39 @@ def arguments(cluster):
     return [one["data"]["effective"]["args"] for one in items]
 
 
+def serve(cluster, agents):
+    """A Gateway's life and a Consumer's: both made, the pods' agent heard, freed of strays, healed, deleted."""
+    door = manifest("Gateway", GATEWAY, routesFrom="AllModelDeployments")
+    site = manifest("Consumer", CONSUMER, gatewayRefs=[{"name": GATEWAY}], models=["*"])
+    cluster.apply(door, site, namespace=MODELS)
+    for plural in DOORWAY:
+        eventually(
+            lambda plural=plural: names(cluster, plural, "paceline.dev/gateway"), f"there is one of {plural} for it"
+        )
+    secret = ("secret", f"{CONSUMER}-key", "-n", MODELS)
+    eventually(lambda: cluster.kubectl("get", *secret, "--ignore-not-found").strip(), "the Consumer has a key")
+    for kind, name in (("gateways.paceline.dev", GATEWAY), ("consumer", CONSUMER)):
+        eventually(
+            lambda kind=kind, name=name: cluster.get(kind, name, "-n", MODELS).get("status", {}).get("conditions"),
+            f"the {kind} has a status",
+        )
+    (account,) = names(cluster, "serviceaccounts", "paceline.dev/gateway")
+    account = account.removeprefix("serviceaccount/")
+    token = cluster.kubectl("create", "token", account, "-n", MODELS, "--audience", AUDIENCE).strip()
+    answer = httpx.get(
+        f"https://127.0.0.1:{agents}/v1/programs/{MODELS}/{GATEWAY}",
+        headers={"Authorization": f"Bearer {token}"},
+        verify=False,  # noqa: S501 - its certificate is this test's own
+    )
+    assert answer.status_code == 200, answer.text
+    freed(cluster, cluster.get("gateways.paceline.dev", GATEWAY, "-n", MODELS), DOORWAY)
+    for plural in DOORWAY:
+        for ours in names(cluster, plural, "paceline.dev/gateway"):
+            healed(cluster, ours)
+    cluster.kubectl("delete", "gateways.paceline.dev", GATEWAY, "-n", MODELS, "--timeout=30s")
+    cluster.kubectl("delete", "consumer", CONSUMER, "-n", MODELS, "--timeout=30s")
+
+
 def live(cluster):
     """A model's life, as far as it takes the operator: made, changed, freed of strays, healed, deleted."""
     look_up(cluster)
@@ -160,13 +217,7 @@ def live(cluster):
     eventually(
         lambda: cluster.get("mdep", MODEL, "-n", MODELS).get("status", {}).get("conditions"), "the model has a status"
     )
-    uid = cluster.get("mdep", MODEL, "-n", MODELS)["metadata"]["uid"]
-    cluster.apply(*(stray(uid, plural) for plural in (*CHILDREN, *LOOKUP)), namespace=MODELS)
-    for plural in (*CHILDREN, *LOOKUP):
-        eventually(
-            lambda plural=plural: not [each for each in names(cluster, plural) if each.endswith("/stray")],
-            f"the stray of {plural} is gone",
-        )
+    freed(cluster, cluster.get("mdep", MODEL, "-n", MODELS), (*CHILDREN, *LOOKUP))
     for plural in CHILDREN:
         (ours,) = names(cluster, plural)
         healed(cluster, ours)
@@ -178,6 +229,17 @@ def live(cluster):
     cluster.apply({**MANIFEST, "metadata": {"name": "lost", "namespace": MODELS}, "spec": nowhere}, namespace=MODELS)
     eventually(lambda: "UnknownProfile" in cluster.kubectl("get", "events", "-n", MODELS), "an Event tells the problem")
     cluster.kubectl("delete", "mdep", "lost", "-n", MODELS, "--timeout=30s")
+
+
+def configured(cluster, folder, agents):
+    """The chart's configuration, with the port and the certificate of the test for agents."""
+    for name, content in zip(("tls.crt", "tls.key"), certificate_for("localhost"), strict=True):
+        (folder / name).write_bytes(content)
+    (folder / "ca.crt").write_bytes((folder / "tls.crt").read_bytes())
+    config = yaml.safe_load(cluster.get("configmap", "paceline-operator", "-n", SYSTEM)["data"]["config.yaml"])
+    config["gateways"]["tlsFolder"] = str(folder)
+    config["server"]["agentsPort"] = agents
+    return yaml.safe_dump(config)
 
 
 @pytest.fixture(scope="module")
@@ -193,12 +255,14 @@ def account(cluster, tmp_path_factory):
     assert done.returncode == 0, done.stderr
     account = Account(cluster, SYSTEM, "paceline-operator")
     config = folder / "config.yaml"
-    config.write_text(cluster.get("configmap", "paceline-operator", "-n", SYSTEM)["data"]["config.yaml"])
+    agents = free_port()
+    config.write_text(configured(cluster, folder, agents))
     command = [sys.executable, "-m", "paceline", "operator", "--config", config, "--metrics-port", "18080"]
     command += ["--health-port", "18081", "--kubeconfig", account.kubeconfig(folder)]
     with (folder / "log").open("w") as log, subprocess.Popen(command, cwd=ROOT, stderr=log, stdout=log) as operator:
         try:
             live(cluster)
+            serve(cluster, agents)
             operator.send_signal(signal.SIGTERM)
             assert operator.wait(timeout=10) == 0, (folder / "log").read_text()[-3000:]
         finally:
@@ -234,12 +298,14 @@ def test_nothing_is_used_that_is_not_granted(account):
     assert used(audit(account)) - granted(account, MODELS, SYSTEM) == set()
 
 
-def test_the_operator_reads_no_secret_and_looks_outside_its_namespaces_never(account):
+def test_the_operator_reads_the_keys_of_consumers_only_and_looks_outside_its_namespaces_never(account):
     for event in audit(account):
-        assert event["objectRef"]["resource"] not in {"configmaps", "namespaces", "nodes"}
-        of_ours = event["objectRef"].get("namespace") == SYSTEM and event["verb"] in {"get", "update"}
-        assert event["objectRef"]["resource"] != "secrets" or event["verb"] == "create" or of_ours
-        assert event["objectRef"].get("namespace") in {MODELS, SYSTEM}, event["requestURI"]
+        what = event["objectRef"]
+        assert what["resource"] not in {"namespaces", "nodes"}
+        known = {f"{CONSUMER}-key", "paceline-tls", "paceline-tls-ca"}
+        assert what["resource"] != "secrets" or event["verb"] == "create" or what["name"] in known
+        if what["resource"] != "tokenreviews":
+            assert what.get("namespace") in {MODELS, SYSTEM}, event["requestURI"]
 
 
 def test_a_leaked_token_is_worth_what_was_reviewed(account):

@@ -97,6 +97,18 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 {{- end }}
 
+{{- /* Namespaces whose Secrets the operator may read, as a JSON list: those named, or in mode Namespaced the watched ones whose rights the chart grants. */ -}}
+{{- define "paceline.keyNamespaces" -}}
+{{- $namespaces := list }}
+{{- if .Values.gateway.enabled }}
+{{- $namespaces = .Values.gateway.keyNamespaces }}
+{{- if and (not $namespaces) .Values.rbac.watchedNamespaces }}
+{{- $namespaces = include "paceline.namespaces" . | fromJsonArray }}
+{{- end }}
+{{- end }}
+{{- $namespaces | uniq | sortAlpha | toJson }}
+{{- end }}
+
 {{- /* The part of the configuration that is read at the start only. Its digest is an annotation of the pods, so that a change restarts
 them. Everything else, profiles above all, is reloaded by the running operator and must not restart it. */ -}}
 {{- define "paceline.startConfig" -}}

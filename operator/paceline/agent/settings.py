@@ -40,7 +40,7 @@ class Settings:
     host: str = "0.0.0.0"  # noqa: S104 - a container's service
     port: int = 9003
     local_port: int = 9002
-    addresses_port: int = 9004
+    addresses_port: int = 9007
     admin: str = "http://127.0.0.1:9001"
     drain_seconds: float = 600
     settle_seconds: float = 5

@@ -1,7 +1,7 @@
 """What the operator may do in a namespace with models: the one source of `paceline enable` and of the chart's roles.
 
-`make charts` copies it to charts/paceline/files/rules.yaml; an integration test holds it against the API server's
-audit log.
+`make charts` copies it to charts/paceline/files/rules.yaml and keys.yaml; an integration test holds it against the
+API server's audit log.
 """
 
 from __future__ import annotations
@@ -62,17 +62,19 @@ RULES: tuple[Rule, ...] = (
     Rule("Jobs that look up a model's files; deleted once they have.", "batch", ("jobs",), ("get", "list", *WRITE)),
     Rule("Where those may connect to.", "networking.k8s.io", ("networkpolicies",), ("get", "list", *WRITE)),
     Rule("Whether a change may go on in the middle of a rollout.", "apps", ("replicasets",), ("list",)),
-    Rule("Keys of engines and Consumers: made; those that Consumers name: read.", "", ("secrets",), ("create", "get")),
+    Rule("Keys of engines and Consumers: made.", "", ("secrets",), ("create",)),
     Rule("Why a pod does not start.", "", ("pods",), READ),
     Rule("Which pods serve.", "discovery.k8s.io", ("endpointslices",), READ),
     Rule("What a new model's pods may use; listed before they are made.", "", ("resourcequotas",), ("list",)),
     Rule("What happened, told once.", "", ("events",), ("create",)),
 )
+#: Beside them where Consumers are. No role can tell these Secrets from the others of a namespace.
+KEYS: tuple[Rule, ...] = (Rule("Keys of Consumers, which gateways ask for: read.", "", ("secrets",), ("get",)),)
 
 
-def rules_yaml() -> str:
-    """The rules as the items of a YAML list, each below a comment that says what it is for."""
-    return "".join(line + "\n" for rule in RULES for line in _lines(rule))
+def rules_yaml(rules: tuple[Rule, ...] = RULES) -> str:
+    """Rules as the items of a YAML list, each below a comment that says what it is for."""
+    return "".join(line + "\n" for rule in rules for line in _lines(rule))
 
 
 def _lines(rule: Rule) -> Iterator[str]:

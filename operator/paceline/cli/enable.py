@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from paceline.cli.access import rules_yaml
+from paceline.cli.access import KEYS, RULES, rules_yaml
 from paceline.cli.console import ExitCode, fail
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -59,6 +59,9 @@ def enable(
         str, typer.Option(help="Namespace in which the operator is installed.")
     ] = "paceline-system",
     service_account: Annotated[str, typer.Option(help="ServiceAccount of the operator.")] = "paceline-operator",
+    keys: Annotated[
+        bool, typer.Option(help="Let the operator read Secrets, which it must where Consumers are.")
+    ] = True,
 ) -> None:
     """Print the Role and RoleBinding that let the operator work in a namespace.
 
@@ -67,16 +70,16 @@ def enable(
     _check("NAMESPACE", namespace, _NAME)
     _check("--operator-namespace", operator_namespace, _NAME)
     _check("--service-account", service_account, _ACCOUNT)
-    print(manifest(namespace, operator_namespace, service_account), end="")
+    print(manifest(namespace, operator_namespace, service_account, keys=keys), end="")
 
 
-def manifest(namespace: str, operator_namespace: str, service_account: str) -> str:
+def manifest(namespace: str, operator_namespace: str, service_account: str, *, keys: bool = True) -> str:
     """The Role and the RoleBinding as YAML, with comments that say what else there is to do."""
     return _TEMPLATE.format(
         namespace=namespace,
         operator_namespace=operator_namespace,
         service_account=service_account,
-        rules=indent(rules_yaml(), "  "),
+        rules=indent(rules_yaml(RULES + KEYS if keys else RULES), "  "),
     )
 
 

@@ -37,7 +37,7 @@ def run(
     local_port: Annotated[int, typer.Option(min=0, max=65535, help="Port on loopback, for Envoy.")] = _LOCAL_PORT,
     addresses_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port on loopback for addresses of pods.")
-    ] = 9004,
+    ] = 9007,
     admin: Annotated[str, typer.Option(metavar="URL", help="Envoy's admin interface.")] = "http://127.0.0.1:9001",
     drain_seconds: Annotated[float, typer.Option(min=0, help="The longest that answers are waited for.")] = 600,
     settle_seconds: Annotated[float, typer.Option(min=0, help="How long a drain takes at least.")] = 5,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import aiohttp
 
@@ -16,6 +14,7 @@ from paceline.errors import PacelineError
 from paceline.gateway.document import document
 from paceline.gateway.terms import Terms
 from paceline.kube.backoff import Backoff
+from paceline.reconcile import ledger_access
 from paceline.settings import OperatorSettings
 
 log = logging.getLogger(__name__)
@@ -24,7 +23,6 @@ log = logging.getLogger(__name__)
 _GATHER_SECONDS = 0.1
 #: Without the Lease, whether it is there by now.
 _LOOK_SECONDS = 0.5
-_TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
 class Bookkeeper:
@@ -61,7 +59,7 @@ class Bookkeeper:
     async def run(self) -> None:
         """Bring what holds at first and then each change, until cancelled; what cannot be brought is tried again."""
         self._changed.set()
-        async with aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        async with ledger_access.session() as session:
             while True:
                 await self._changed.wait()
                 await asyncio.sleep(_GATHER_SECONDS)
@@ -86,28 +84,19 @@ class Bookkeeper:
         if self._last is self._told:
             return True
         given = self._settings().gateways
-        url = f"https://{given.ledger_host}:{given.ledger_port}/v1/config"
         body = self._last.model_dump_json(by_alias=True, exclude_none=True).encode()
         try:
-            token, trusted = self._credentials(Path(given.token_file))
+            token, trusted = ledger_access.credentials(given, self._authority())
             headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-            async with session.put(url, data=body, headers=headers, ssl=trusted) as answer:
+            async with session.put(
+                ledger_access.url(given, "/v1/config"), data=body, headers=headers, ssl=trusted
+            ) as answer:
                 words = await answer.json(content_type=None) if answer.status >= 400 else {}
                 return self._took(answer.status, words)
         except (OSError, aiohttp.ClientError, TimeoutError, ValueError, PacelineError) as error:
             metrics.ledger_config_failures_total.inc()
             log.warning("the ledger does not get its document: %s", type(error).__name__)
             return False
-
-    def _credentials(self, token_file: Path) -> tuple[str, ssl.SSLContext]:
-        """What the ledger gets, and whom it must be signed by. Both are exchanged in time, so they are read anew.
-
-        Raises:
-            OSError, ValueError: they cannot be read.
-            PacelineError: nobody has signed yet.
-        """
-        token = token_file.read_text(encoding="ascii").strip()
-        return token, ssl.create_default_context(cadata=self._authority())
 
     def _took(self, status: int, words: object) -> bool:
         if status < 300:

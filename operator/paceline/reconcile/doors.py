@@ -17,7 +17,9 @@ from paceline.reconcile.certificate import Certificate
 from paceline.reconcile.consumer import Consumers
 from paceline.reconcile.desk import Desk
 from paceline.reconcile.follower import Follower
+from paceline.reconcile.fronts import Fronts
 from paceline.reconcile.gateway import Gateways
+from paceline.reconcile.measures import Measures
 from paceline.reconcile.moves import Moves
 from paceline.reconcile.neighbours import Neighbours
 from paceline.reconcile.outcome import Outcome
@@ -77,7 +79,12 @@ class Doors:
             settings,
             lambda: self._certificate.authority,
             self._standing_changed,
+            self._led,
         )
+        self._measures = Measures(
+            models.look_at, settings, allowed, self._gateways.led_to, lambda: self._certificate.authority
+        )
+        self.fronts = Fronts(models, self._gateways.standings, lambda: self._gateways.complete, self._measures)
         self._follower = Follower(self.gateways.cache, workshop, self._board, self._moves, settings)
         self._bookkeeper = Bookkeeper(self._gateways.terms, settings, allowed, lambda: self._certificate.authority)
         self._consumers = Consumers(
@@ -91,11 +98,12 @@ class Doors:
         )
 
     def workers(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
-        """Parts that serve the queues and agents, and the one that tells the ledger."""
+        """Parts that serve the queues and agents, the one that tells the ledger, and the one that asks it."""
         return [
             ("certificate", self._certificate.run()),
             ("agents' server", self._serve()),
             ("bookkeeper", self._bookkeeper.run()),
+            ("measures", self._measures.run()),
             *self.gateways.workers(_WORKERS, self._reconcile),
             *self.consumers.workers(_WORKERS, self._consumers.reconcile),
         ]
@@ -125,6 +133,9 @@ class Doors:
         if family is CALLERS:
             for each in self._neighbours.doors_of(key):
                 self.gateways.look_at(each)
+
+    def _led(self, models: frozenset[Key]) -> None:
+        self.fronts.led(models)
 
     def _heard_model(self, key: Key) -> None:
         """Exchange addresses at once, on every replica; translate only where more may change."""

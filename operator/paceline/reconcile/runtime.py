@@ -107,7 +107,12 @@ class Operator:
         self._visits = Visits(self.models.look_at, lambda: self._configuration.current.probe)
         self._configuration = Configuration(path, settings, self._configured)
         self._story = ModelDeployments(
-            self._api, self.models.cache, self._events, self._visits, lambda: self._configuration.current
+            self._api,
+            self.models.cache,
+            self._events,
+            self._visits,
+            lambda: self._configuration.current,
+            self._doors.fronts.front,
         )
         self._watcher = make_watcher(connection, scopes, self._hinted, self.health)
         self._server = settings.server
