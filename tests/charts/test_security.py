@@ -115,7 +115,7 @@ def test_secrets_are_read_in_the_namespaces_with_consumers_only():
             (role["kind"], role["metadata"].get("namespace"))
             for role in roles
             for rule in role.get("rules") or ()
-            if "secrets" in rule["resources"] and "get" in rule["verbs"]
+            if "secrets" in rule["resources"] and "get" in rule["verbs"] and "resourceNames" not in rule
         ]
 
     assert readers() == [("Role", "default")]
@@ -124,6 +124,16 @@ def test_secrets_are_read_in_the_namespaces_with_consumers_only():
     assert readers("watch.mode=Cluster", "watch.namespaces=null") == []
     some = "gateway.keyNamespaces={team-b,team-a}"
     assert readers("watch.mode=Cluster", "watch.namespaces=null", some) == [("Role", "team-a"), ("Role", "team-b")]
+
+
+def test_the_certificate_is_written_by_its_name_only_and_not_where_it_is_given():
+    role = only(case("default"), "Role", "paceline-operator-tls")
+    assert [(rule["verbs"], rule.get("resourceNames")) for rule in role["rules"]] == [
+        (["create"], None),
+        (["get", "update"], ["paceline-tls", "paceline-tls-ca"]),
+    ]
+    given = objects(render(sets=("gateway.tls.secretName=mine",)))
+    assert "paceline-operator-tls" not in {each["metadata"]["name"] for each in given}
 
 
 def test_the_lease_is_written_by_its_name_only():
