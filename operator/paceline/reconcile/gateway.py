@@ -105,8 +105,10 @@ class Gateways:
         self._leaving: dict[Key, Terms] = {}
 
     def begin(self) -> None:
-        """A term of leading begins: another process may have numbered meanwhile, so numbers are read anew."""
+        """A term of leading begins: another process may have numbered and heard agents meanwhile."""
         self._stamps.clear()
+        self._remembered = Remembered()
+        self._board.begin()
 
     async def reconcile(self, key: Key) -> Outcome:
         """Bring the program, the pods and the status of one Gateway to what they should be.
