@@ -87,6 +87,7 @@ UNSEEN = {
     # A live look at what kopf watches is taken where a comparison finds that the watch lost an event.
     *(Right("paceline.dev", kind, "get") for kind in KINDS),
     Right("", "pods", "get"),
+    Right("apps", "controllerrevisions", "get"),
     Right("discovery.k8s.io", "endpointslices", "get"),
     # The certificate is renewed after two months.
     Right("", "secrets", "update"),

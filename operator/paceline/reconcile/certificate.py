@@ -91,9 +91,10 @@ class Certificate:
         """Make or renew it where it is due and this process decides; show what there is. Trouble is said once."""
         try:
             found = await self._kept() if self._name else self._mounted()
-            if found and found != self._shown:
-                self._load(found)
-            self._told = ""
+            if found:
+                if found != self._shown:
+                    self._load(found)
+                self._told = ""
         except (PacelineError, OSError, ValueError) as error:
             self._tell(f"the certificate for agents is not renewed: {error}")
 
