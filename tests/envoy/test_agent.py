@@ -165,7 +165,7 @@ async def test_an_older_generation_is_refused_whoever_sends_it(pod: Pod) -> None
     pod.operator.post(replace(pod.gateway, routes=()), generation=1)
     posting = pod.operator.board.of(KEY)
     assert posting
-    old = b'{"generation":1,"program":%s}' % posting.program
+    old = b'{"generation":1,"digest":"0a","program":%s}' % posting.program
 
     async def answering(request: web.Request, _body: Any) -> web.StreamResponse:
         return web.Response(body=old) if "programs" in request.path else web.Response(status=204)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import aiohttp
 
 from paceline.agent.checkpoint import Checkpoints
+from paceline.agent.discovery import Discovery
 from paceline.agent.draining import Drain
 from paceline.agent.fetching import Fetching
 from paceline.agent.files import Folder
@@ -60,13 +61,17 @@ async def serve(settings: Settings, stop: asyncio.Event, on_listen: Callable[[in
         words, files = Words(settings.logs), LogFiles(settings.logs)
         issuers = Issuers(session, held, settings.folder)
         reporting = Reporting(operator, held, proxy, issuers, settings.gateway, settings.pod)
-        programmer = Programmer(Folder(settings.folder), held, proxy, words, reporting.changed)
+        discovery = Discovery(lambda: held.addresses.files)
+        programmer = Programmer(Folder(settings.folder), held, proxy, words, reporting.changed, discovery.changed)
         fetching = Fetching(operator, held, programmer, settings.gateway)
         shipping = Shipping(files, Checkpoints(settings.folder), held, ledger, settings.gateway)
         keeping = Keeping(files, words, shipping, proxy, settings)
         drain = Drain(proxy, settings.settle_seconds, settings.drain_seconds)
         serving = Serving(programmer, held, drain, proxy, issuers)
-        async with serving.open(settings.host, settings.port, settings.local_port) as (port, _):
+        async with (
+            discovery.serving(settings.addresses_port),
+            serving.open(settings.host, settings.port, settings.local_port) as (port, _),
+        ):
             on_listen(port)
             work = [
                 asyncio.create_task(each)

@@ -293,6 +293,25 @@ async def test_who_leads_again_goes_on_from_the_number_of_who_led_meanwhile(worl
         assert int(kept["generation"]) >= posting.stamp.generation > 1
 
 
+async def test_a_change_of_leaders_takes_nothing_from_what_is_said_of_a_gateway(world: World, tmp_path: Path) -> None:
+    world.server.put(a_gateway())
+    await world.look()
+    world.pod_reports(1)
+    await world.look()
+    assert world.conditions("Gateway", "public")["Ready"] == ("True", "Serving")
+    async with follower(world, tmp_path) as other:
+        await other.look()
+        other.doors._gateways._applier.api._fence = world.doors._gateways._applier.api._fence
+        for leads, rests in ((other, world), (world, other)):
+            rests.leads, leads.leads = False, True
+            leads.doors.begin()
+            await leads.look()
+            assert world.conditions("Gateway", "public")["Ready"] == ("True", "Serving")
+            posting = leads.board.of(PUBLIC)
+            assert posting is not None
+            assert posting.reports == {}, "what was said in an earlier term is old"
+
+
 async def test_a_number_is_kept_before_an_agent_sees_it(world: World) -> None:
     world.server.put(a_gateway())
     world.server.faults.append(Fault(lambda call: call.write and "configmaps" in call.path, times=9, status=403))

@@ -32,7 +32,12 @@ class World:
         self.at = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
         self.looked_at: list[Key] = []
         self.measures = Measures(
-            self.looked_at.append, lambda: settings, lambda: self.leads, lambda: {CHAT, IDLE}, wall=lambda: self.at
+            self.looked_at.append,
+            lambda: settings,
+            lambda: self.leads,
+            lambda: {CHAT, IDLE},
+            (folder / "ca.crt").read_text,
+            wall=lambda: self.at,
         )
 
     async def send(self, *records: Record) -> None:
