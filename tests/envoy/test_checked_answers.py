@@ -185,3 +185,21 @@ async def test_other_routes_do_without_it(door: Door, tmp_path: Path) -> None:
     assert (await door.ask("public-b")).status == 200
     found = await door.ask("public-b", headers={"x-pl-asked": "yes", "x-pl-check": "0" * 32})
     assert found.status == 200
+
+
+async def test_a_pod_that_ends_still_asks_once_more(door: Door) -> None:
+    go, model = asyncio.Event(), Model([WRONG, RIGHT])
+
+    async def slow(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        await go.wait()
+        return await model(request, body)
+
+    door.first.handler = slow
+    asking = asyncio.create_task(door.ask("public-a"))
+    await eventually(lambda: len(door.first.seen) == 1)
+    for path in ("/healthcheck/fail", "/drain_listeners?graceful"):
+        async with door.client.post(f"http://127.0.0.1:{door.running.gateway.admin_port}{path}") as answer:
+            assert answer.status == 200
+    go.set()
+    assert (await asking).status == 200
+    assert len(door.first.seen) == 2
