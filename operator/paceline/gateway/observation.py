@@ -28,6 +28,8 @@ class Serving:
         health_path: Answers 200 while an engine can serve; "" where none is known.
         locked: They answer only who brings the key of the ModelDeployment.
         context_tokens: What they read and write at most for a request; None where that is not known.
+        capacity: Requests that one of them computes at a time; None where that is not known, and as many as come are
+            let through.
     """
 
     revision: str
@@ -38,6 +40,7 @@ class Serving:
     health_path: str = ""
     locked: bool = False
     context_tokens: int | None = None
+    capacity: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,6 @@ class Model:
         weights: Shares of its revisions by their label; empty: as many as each has pods that are ready.
         saturated: Its engines are full, so that further requests wait.
         objective: Targets of its requests.
-        capacity: Requests that one of its engines takes at a time; None where that is not known, and as many as come
-            are let through once an engine is ready.
     """
 
     md: ModelDeployment
@@ -58,7 +59,6 @@ class Model:
     weights: Mapping[str, int] = field(default_factory=dict)
     saturated: bool = False
     objective: Objective = NO_OBJECTIVE
-    capacity: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

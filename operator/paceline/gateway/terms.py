@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from paceline.api import consumer_reasons as reasons
 from paceline.api.consumer_spec import ConsumerLimits
@@ -13,7 +13,7 @@ from paceline.gateway.backends import Part
 from paceline.gateway.consumers import Caller
 from paceline.gateway.finding import Finding, of_consumer
 from paceline.gateway.ir import FEEDBACK_BYTES, Route, Target
-from paceline.gateway.observation import Observation
+from paceline.gateway.observation import Model, Observation
 from paceline.gateway.queue import queue
 from paceline.gateway.routes import Translated
 
@@ -24,7 +24,7 @@ class Terms:
 
     Attributes:
         consumers: That may call it, in the order of their names.
-        deployments: For whose engines its requests wait, in the order of their names.
+        deployments: Those that answer its requests, in the order of their names.
     """
 
     gateway: LedgerGateway
@@ -45,15 +45,21 @@ def terms(
     """
     name = f"{seen.gateway.namespace}/{seen.gateway.name}"
     told = sorted((_route(each) for each in routes if each.answering), key=lambda one: one.model)
-    queues = {each.deployment for each in told} - {""}
+    answering = {part.deployment for each in routes if each.answering for part in each.answering} - {""}
     models = {f"{each.md.namespace}/{each.md.name}": each for each in seen.models}
     return Terms(
         LedgerGateway(
             name=name, prices=prices, routes=tuple(told), anonymous=seen.gateway.spec.authentication == "None"
         ),
         tuple(sorted((_consumer(each, name, seen.zones) for each in callers), key=lambda one: one.name)),
-        tuple(queue(models[each]) for each in sorted(queues)),
+        tuple(queue(models[each]) for each in sorted(answering)),
     )
+
+
+def requeued(found: Terms, model: Model) -> Terms:
+    """The part after pods of one ModelDeployment came or went: where its requests wait, they wait for other engines."""
+    name = f"{model.md.namespace}/{model.md.name}"
+    return replace(found, deployments=tuple(queue(model) if each.name == name else each for each in found.deployments))
 
 
 def wrong_zones(callers: Iterable[Caller], zones: frozenset[str]) -> list[Finding]:

@@ -10,7 +10,7 @@ import yaml
 
 from paceline.api.gateway import Gateway
 from paceline.gateway import ir
-from paceline.render.gateway import children
+from paceline.render.gateway import COUNT, children
 from paceline.render.gateway.pod import longest_seconds
 from tests.support import gateways
 from tests.support.gateways import SETUP
@@ -37,6 +37,10 @@ def test_children_are_rendered_as_reviewed(case):
 
 def test_no_golden_file_is_left_of_a_case_that_is_gone():
     check_no_strays(FOLDER, {f"{case}/{end}" for case in CASES for end in ("in.yaml", "out.yaml")})
+
+
+def test_with_its_stamp_a_gateway_has_as_many_children_as_are_counted():
+    assert len(children(gateways.gateway(), SETUP, {})) + 1 == COUNT
 
 
 def test_what_the_pods_need_comes_before_the_pods():

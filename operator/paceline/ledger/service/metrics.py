@@ -38,6 +38,12 @@ requests_eligible_total = Counter(
 requests_good_total = Counter(
     "paceline_requests_good", "Requests of those that met the objective.", ["deployment"], registry=REGISTRY
 )
+objective_ratio = Gauge(
+    "paceline_slo_objective_ratio",
+    "Share of the eligible requests that is to be good (spec.slo.objectivePercent), 0 to 1.",
+    ["deployment"],
+    registry=REGISTRY,
+)
 tokens_total = Counter(
     "paceline_tokens", "Tokens of prompts (input) and answers (output).", ["deployment", "direction"], registry=REGISTRY
 )
