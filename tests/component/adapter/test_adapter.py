@@ -214,6 +214,16 @@ async def test_a_check_that_takes_all_memory_ends_only_itself() -> None:
         await checker.close()
 
 
+async def test_what_a_check_fails_of_is_said_nowhere(capfd: pytest.CaptureFixture[str]) -> None:
+    checker = Checker(1, 20)
+    try:
+        with pytest.raises(Unchecked):
+            await checker.problem('{"type": "secret-type"}', ['"secret-answer"'])
+    finally:
+        await checker.close()
+    assert "secret" not in "".join(capfd.readouterr())
+
+
 def test_room_is_counted_by_requests_and_by_bytes() -> None:
     room = Room(1, 10)
     with room.place() as place:
