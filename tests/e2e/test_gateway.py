@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -138,6 +141,37 @@ def test_each_request_is_recorded_once(product: Product, door: str, key: str) ->
     for _ in range(5):
         ask(door, key)
     product.eventually(lambda: recorded() == before + 5, 30, "five more are recorded")
+
+
+def paceline(product: Product, *arguments: str) -> str:
+    """What a command line prints, which must succeed."""
+    command = [sys.executable, "-m", "paceline", *arguments]
+    environment = {**os.environ, "KUBECONFIG": str(product.cluster.kubeconfig)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_command_line_chats_rotates_a_key_and_reads_the_usage_through_the_api_server(
+    product: Product, door: str, key: str
+) -> None:
+    place = ("-n", NAMESPACE)
+    assert paceline(product, "chat", MODEL, "--gateway", GATEWAY, "-m", "Hello", "--max-tokens", "8", *place).strip()
+    added = paceline(product, "key", "rotate", CONSUMER, "--show", *place).strip()
+    assert ask(door, added)
+    assert ask(door, key)
+    for each in (f"consumer/{CONSUMER}", f"gateway/{GATEWAY}"):
+        assert "every link holds" in paceline(product, "explain", each, *place)
+    mine = f"{NAMESPACE}/{CONSUMER}"
+
+    def used() -> int:
+        found = json.loads(paceline(product, "usage", "--by", "model", "--only", f"consumer={mine}", "-o", "json"))
+        return sum(row["attempts"] for row in found["rows"] if row["model"] == MODEL)
+
+    product.eventually(lambda: used() >= 3, 30, "the usage has three answers")
+    rows = [json.loads(line) for line in paceline(product, "usage", "export", "--consumer", mine).splitlines()]
+    assert len({each["id"] for each in rows}) == len(rows) >= 3
+    assert {each["consumer"] for each in rows} == {mine}
 
 
 #: Who is asked about before a request goes on, so that admissions and budgets are seen as well.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 _GATHER_SECONDS = 0.1
 #: Without the Lease, whether it is there by now.
 _LOOK_SECONDS = 0.5
+#: While nothing changes, whether the ledger still has it: a ledger may have lost its database, or got another one.
+_ASK_SECONDS = 5.0
 
 
 class Bookkeeper:
@@ -61,7 +64,7 @@ class Bookkeeper:
         self._changed.set()
         async with ledger_access.session() as session:
             while True:
-                await self._changed.wait()
+                await self._due(session)
                 await asyncio.sleep(_GATHER_SECONDS)
                 if not self._allowed():
                     self._told = None  # whoever leads meanwhile tells it something else
@@ -74,6 +77,28 @@ class Bookkeeper:
                     await asyncio.sleep(pause)
                 if not self._allowed():
                     self._changed.set()
+
+    async def _due(self, session: aiohttp.ClientSession) -> None:
+        """Wait until something changed, or the ledger lacks what it was told."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ASK_SECONDS):
+                    await self._changed.wait()
+                return
+            if self._told and await self._known(session) != self._told.generation:
+                self._told = None
+                return
+
+    async def _known(self, session: aiohttp.ClientSession) -> int:
+        """Generation of the document that the ledger has; 0: none, or it cannot be asked."""
+        given = self._settings().gateways
+        try:
+            token, trusted = ledger_access.credentials(given)
+            headers = {"Authorization": f"Bearer {token}"}
+            async with session.get(ledger_access.url(given, "/v1/config"), headers=headers, ssl=trusted) as answer:
+                return int((await answer.json(content_type=None))["generation"])
+        except (OSError, aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError):
+            return 0  # bringing it tells why
 
     async def _bring(self, session: aiohttp.ClientSession) -> bool:
         """Whether the ledger has what holds now."""
