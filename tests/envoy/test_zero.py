@@ -1,4 +1,4 @@
-"""A model at zero replicas: its requests wait at the real ledger behind a real Envoy, and the first engine answers them."""
+"""A model at zero replicas: its requests wait at the real ledger behind a real Envoy for the first engine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.door import CHAT, answer, token
 from tests.support.envoy import LOOPBACK, Running, Server, free_ports, running, serving
 from tests.support.ledger_service import Desk, replicas
 from tests.support.translating import SITE, keys_of, seen, served
-from tests.support.worlds import eventually
+from tests.support.worlds import eventually, stays
 
 NAMESPACE, MODEL = "platform", "platform/chat"
 CONSUMER = consumers.consumer({"credentials": [consumers.key()]}, namespace=NAMESPACE)
@@ -123,7 +123,7 @@ async def test_requests_that_wait_are_answered_when_the_model_is_scaled_up(tmp_p
             made.running.change(there.gateway)
         await made.tell(there)
         if first == "ledger":
-            await asyncio.sleep(0.3)
+            await stays(lambda: not any(each.done() for each in going), 0.3)
             made.running.change(there.gateway)
         found = await asyncio.gather(*going)
         assert [status for status, _ in found] == [200, 200], found

@@ -53,6 +53,57 @@ def model(name: str = "hello", *, replicas: int = 1, observed: int | None = 1, *
     }
 
 
+def a_gateway(name: str = "public", spec: Object | None = None, **status: Any) -> Object:
+    """A Gateway that is Ready, unless `status` says otherwise."""
+    full: Object = {
+        "conditions": [
+            cond("Ready", "True", "Serving", "2 of 2 pods answer clients."),
+            cond("Accepted", "True", "Accepted", "The spec is understood and applied."),
+            cond("Programmed", "True", "Programmed", "All pods serve configuration 7."),
+            cond("BackendsResolved", "True", "Resolved", "Every backend is there."),
+            cond("CredentialsResolved", "True", "Resolved", "Every credential is there."),
+        ],
+        "observedGeneration": 1,
+        "address": f"http://{name}-gateway.{NAMESPACE}.svc:8080/v1",
+        "display": {"pods": "2/2"},
+        "generationServed": 7,
+        "routes": {"total": 1},
+        **status,
+    }
+    return {
+        "apiVersion": "paceline.dev/v1alpha1",
+        "kind": "Gateway",
+        "metadata": meta(name, generation=1),
+        "spec": {"replicas": 2, "routesFrom": "AllModelDeployments", **(spec or {})},
+        "status": full,
+    }
+
+
+def key_of(name: str, secret: str = "keys") -> Object:  # noqa: S107 - a name
+    """A credential of type Key."""
+    return {"name": name, "type": "Key", "key": {"secretRef": {"name": secret, "key": "token"}}}
+
+
+def a_consumer(name: str = "site", *, conditions: list[Object] | None = None, **spec: Any) -> Object:
+    """A Consumer that is Ready, unless its conditions say otherwise."""
+    good = [
+        cond("Ready", "True", "Programmed", "1 Gateways answer it."),
+        cond("Accepted", "True", "Accepted", "The spec is understood."),
+        cond("WithinBudget", "True", "WithinBudget", "No budget is spent."),
+    ]
+    return {
+        "apiVersion": "paceline.dev/v1alpha1",
+        "kind": "Consumer",
+        "metadata": meta(name, generation=1, resourceVersion="5"),
+        "spec": {"gatewayRefs": [{"name": "public"}], "models": ["*"], **spec},
+        "status": {
+            "conditions": good if conditions is None else conditions,
+            "observedGeneration": 1,
+            "display": {"spent": "1.20 USD", "budget": "5.00/Day"},
+        },
+    }
+
+
 def deployment(*conditions: Object) -> Object:
     return {"metadata": meta("hello-956be3dd"), "status": {"conditions": list(conditions)}}
 

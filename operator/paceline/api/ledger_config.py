@@ -82,7 +82,7 @@ class LedgerRoute(Model):
 
     model: Name
     backends: tuple[LedgerBackend, ...] = ()
-    attempts: int = Field(1, ge=1, le=17)
+    attempts: int = Field(1, ge=1, le=34)
     longest_seconds: int = Field(600, ge=1, le=86400)
     prompt_bytes: int = Field(0, ge=0)
     context_tokens: int | None = Field(None, ge=1)

@@ -10,7 +10,7 @@ from paceline.api.consumer import Consumer
 from paceline.api.engine_spec import EngineType
 from paceline.api.gateway import Gateway
 from paceline.api.modeldeployment import ModelDeployment
-from paceline.gateway.ir import Endpoint, External, Objective, Service
+from paceline.gateway.ir import Endpoint, Objective, Service
 
 NO_OBJECTIVE = Objective()
 
@@ -68,7 +68,9 @@ class Site:
     Attributes:
         ledger: Who is asked for admission.
         hosts: Names of hosts that External backends may have, *.example.com for all below it, * for every one.
-        adapter: Who checks answers against a schema; None: nobody does.
+        adapter: The gateway's pods have somebody who checks answers against a schema.
+        collector: Who gets spans of requests; None: nobody.
+        traced_percent: Share of requests that have some.
         folder: Where Secrets are mounted in the gateway's pods, each in a folder of its own name.
         ca_file: Who may have signed the certificates of External backends.
         port: Where the gateway's container listens; the Service has the listener's.
@@ -76,7 +78,9 @@ class Site:
 
     ledger: Service
     hosts: tuple[str, ...] = ()
-    adapter: External | None = None
+    adapter: bool = False
+    collector: Service | None = None
+    traced_percent: int = 1
     folder: str = "/etc/paceline/secrets"
     ca_file: str = "/etc/ssl/certs/ca-certificates.crt"
     port: int = 8080

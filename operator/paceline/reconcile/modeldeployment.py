@@ -27,7 +27,6 @@ from paceline.kube.resources import (
     BY_KIND,
     CONTROLLERREVISIONS,
     DEPLOYMENTS,
-    MODELDEPLOYMENTS,
     REPLICASETS,
     SERVICES,
     JsonObject,
@@ -37,6 +36,7 @@ from paceline.kube.resources import (
 )
 from paceline.kube.scrape import Visits
 from paceline.reconcile.children import children_of
+from paceline.reconcile.living import lives
 from paceline.reconcile.outcome import Outcome
 from paceline.reconcile.status_writer import StatusWriter
 from paceline.reconcile.wanted import Wanted, want
@@ -91,7 +91,7 @@ class ModelDeployments:
             wanted = await self._want(key, owner)
         except Stalled as error:
             return await self._refuse(key, owner, previous, error)
-        if previous and self._lacks(key, owner.uid, wanted) and not await self._lives(key, owner):
+        if previous and self._lacks(key, owner.uid, wanted) and not await lives(self._api, self._cache, key, owner):
             self._forget(key)
             return Outcome("gone")
         try:
@@ -127,25 +127,6 @@ class ModelDeployments:
         """Whether children have to be made. Those of a new object come without saying, later ones are missed."""
         there = {(resource, name) for resource, name, child in self._cache.owned(key) if child.owner_uid == uid}
         return any((BY_KIND[one["kind"]], key_of(one)) not in there for one in wanted.manifests)
-
-    async def _lives(self, key: Key, owner: Owner) -> bool:
-        """Whether an object that had its children is still there; what is there now is remembered.
-
-        Where its deletion was not told, the garbage collector takes its children, and each one that was made again
-        would be taken again: ten times in five seconds, until the resync notices.
-
-        Raises:
-            Conflict: another object has its name.
-        """
-        live = await self._api.get(MODELDEPLOYMENTS, key.namespace, key.name)
-        if live is None:
-            self._cache.drop_owner(key, owner.uid)
-            return False
-        now_there = Owner.parse(live)
-        if now_there.uid == owner.uid:
-            return not now_there.deleting
-        self._cache.put_owner(key, now_there)
-        raise Conflict("Conflict", f"{key} was deleted and made anew")
 
     async def _begin(self, key: Key, owner: Owner, previous: JsonObject, error: Transient) -> None:
         """Say at least that nothing is known, where a new object's children cannot be applied just now."""

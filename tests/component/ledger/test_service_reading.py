@@ -9,6 +9,7 @@ import os
 import pytest
 
 from paceline.api.record import Outcome
+from paceline.ledger import export
 from tests.support.ledger import MINUTE, NOW
 from tests.support.ledger_config import DEPLOYMENT, a_budget, a_config, a_consumer, a_deployment, a_gateway
 from tests.support.ledger_service import TOKENS, Clock, eventually, replicas
@@ -68,6 +69,39 @@ async def test_usage_is_grouped_and_kept_to_what_is_asked(desk, query, keys):
 async def test_usage_of_another_time_is_not_in_it(desk):
     assert (await read(desk, "/v1/usage?from=2026-11-01T00:00:00Z&to=2026-11-02T00:00:00Z"))["rows"] == []
     assert len((await read(desk, "/v1/usage"))["rows"]) == 2
+
+
+async def test_each_attempt_is_a_line_of_its_own_over_all_pages(desk, monkeypatch):
+    monkeypatch.setattr(export, "PAGE", 2)
+    answer = await desk.ask("GET", f"/v1/export?{DAY}", "reader")
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/x-ndjson")
+    rows = [json.loads(line) for line in answer.text.splitlines()]
+    assert [(row["id"], row["consumer"], row["costMicros"]) for row in rows] == [
+        ("r1.1", "shop/acme", 1000),
+        ("2", "shop/b", 1000),
+        ("3", "shop/acme", 1000),
+    ]
+    assert rows[0]["startedTime"] == "2026-11-02T10:00:00.000000Z"
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        (f"{DAY}&consumer=shop/b", ["2"]),
+        (f"{DAY}&consumer=shop/none", []),
+        ("from=2026-11-01T00:00:00Z&to=2026-11-02T00:00:00Z", []),
+        ("", ["r1.1", "2", "3"]),
+    ],
+)
+async def test_attempts_are_kept_to_what_is_asked(desk, query, ids):
+    answer = await desk.ask("GET", f"/v1/export?{query}", "reader")
+    assert [json.loads(line)["id"] for line in answer.text.splitlines()] == ids
+
+
+async def test_a_token_in_the_header_of_its_own_is_as_good(desk):
+    """The API server's proxy passes no Authorization header on."""
+    for token, status in ((TOKENS["reader"], 200), ("wrong", 401), ("", 401)):
+        assert (await desk.ask("GET", "/v1/usage", headers={"X-Paceline-Token": token})).status == status
 
 
 @pytest.mark.parametrize("window", [300, 86_400])
@@ -154,6 +188,7 @@ async def test_the_objective_stands_beside_what_it_is_held_against_as_long_as_th
         ("PUT", "/v1/config", "operator"),
         ("POST", "/v1/places", "peer"),
         ("GET", "/v1/usage", "reader"),
+        ("GET", "/v1/export", "reader"),
         ("GET", "/v1/slo", "reader"),
         ("GET", "/v1/history", "reader"),
     ],

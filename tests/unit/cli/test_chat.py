@@ -182,7 +182,7 @@ def test_a_file_without_a_key_is_wrong_usage(text: str | None, words: str, pacel
 def test_a_key_is_for_a_url(paceline: Run, tmp_path: Path) -> None:
     code, _, err = paceline("chat", "gpt", "-m", "hi", "--key-file", str(tmp_path / "key"))
     assert code == ExitCode.USAGE
-    assert "needs --url" in err
+    assert "needs --gateway or --url" in err
 
 
 def test_any_openai_like_server_can_be_talked_to_by_its_url(api: FakeApi, paceline: Run) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from paceline.api.ledger_config import LedgerBackend, LedgerConfig
-from paceline.gateway.ir import Endpoint
+from paceline.gateway.ir import FEEDBACK_BYTES, Endpoint
 from paceline.gateway.observation import Model
-from paceline.gateway.terms import Terms
+from paceline.gateway.terms import Terms, requeued
 from tests.support import models
 from tests.support.consumers import budget, consumer
 from tests.support.gateways import external, gateway, local, route
-from tests.support.translating import made, seen, served
+from tests.support.translating import SITE, made, seen, served
 
 BERLIN = frozenset({"UTC", "Europe/Berlin"})
 
@@ -54,6 +54,16 @@ def test_a_route_is_told_with_all_that_bounds_its_cost() -> None:
     assert (found.attempts, found.longest_seconds, found.context_tokens) == (5, 90, 8192)
     (found,) = told(route(local(), external(priority=1)), models=(known,)).gateway.routes
     assert found.context_tokens is None
+
+
+@pytest.mark.parametrize(("then", "attempts", "more"), [("Refuse", 5, 0), ("RetryOnce", 10, FEEDBACK_BYTES)])
+def test_a_second_answer_is_reckoned_with_what_the_first_adds_to_its_prompt(
+    then: str, attempts: int, more: int
+) -> None:
+    ref = {"name": "schemas", "key": "a"}
+    spec = route(retry={"attempts": 4}, responseSchemaRef=ref, onInvalidResponse=then)
+    (found,) = told(spec, texts={("schemas", "a"): "{}"}, site=replace(SITE, adapter=True)).gateway.routes
+    assert (found.attempts, found.prompt_bytes) == (attempts, more)
 
 
 def test_revisions_of_one_backend_are_one_to_the_ledger() -> None:
@@ -149,6 +159,16 @@ def test_engines_are_read_as_far_as_their_page_is_known_and_open(
     assert running in {found["running"], None}
     mixed = queue(served(servings=(one, replace(one, revision="r2", engine="Simulator", locked=False))))
     assert (bool(mixed["engine_urls"]), mixed["engines"]) == (engine == "VLLM", 2)
+
+
+def test_pods_that_come_change_the_engines_that_are_waited_for_and_nothing_else() -> None:
+    waits = route(local(), waiting={"maxSeconds": 20})
+    one, two = served(models.model(), Endpoint("10.0.0.1", 8000)), served(models.model(), Endpoint("10.0.0.2", 8000))
+    before, after = told(waits, models=(one,)), told(waits, models=(two,))
+    assert before.deployments
+    assert before != after
+    assert requeued(before, two) == after
+    assert requeued(before, served(models.model(name="other"))) == before
 
 
 def test_what_is_told_is_right_whatever_comes_together() -> None:

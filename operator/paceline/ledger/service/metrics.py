@@ -26,6 +26,12 @@ overruns_total = Counter(
     "Requests that cost more than was reserved for them.",
     registry=REGISTRY,
 )
+unmeasured_total = Counter(
+    "paceline_ledger_unmeasured_answers",
+    "Whole answers whose backend said nothing of what it used (Missing), or no possible figure (Reported).",
+    ["model", "source"],
+    registry=REGISTRY,
+)
 requests_eligible_total = Counter(
     "paceline_requests_eligible", "Requests that count for the objective.", ["deployment"], registry=REGISTRY
 )

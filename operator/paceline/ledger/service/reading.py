@@ -1,7 +1,8 @@
-"""GET /v1/usage, /v1/slo and /v1/history: what was used, and what users met."""
+"""GET /v1/usage, /v1/export, /v1/slo and /v1/history: what was used, and what users met."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, cast, get_args
 
@@ -9,7 +10,7 @@ from aiohttp import web
 
 from paceline.api import money
 from paceline.decide.period import instant
-from paceline.ledger import history, usage
+from paceline.ledger import export, history, usage
 from paceline.ledger.history import Figures
 from paceline.ledger.quarters import DAY_US, MINUTE_US, QUARTER_US
 from paceline.ledger.retention import MINUTES
@@ -43,6 +44,27 @@ async def show_usage(request: web.Request) -> web.Response:
     by = [_DIMENSIONS[name] for name in dict.fromkeys(names)]
     rows = await service.access.read(usage.rollup, since, until, by, only)
     return http.answer({"from": _time(since), "to": _time(until), "rows": [_row(row, names) for row in rows]})
+
+
+async def show_attempts(request: web.Request) -> web.StreamResponse:
+    """A line of JSON for each attempt from `from` to `to` (default: the last 24 hours), of one consumer or of all.
+
+    Pages are read while the reader takes them, so that memory holds one. A reader whose answer breaks off lacks rows.
+    """
+    service = request.app[SERVICE]
+    now = service.now_us()
+    since, until = http.time_us(request, "from", now - DAY_US), http.time_us(request, "to", now + QUARTER_US)
+    consumer = request.query.get("consumer")
+    found, after = await service.access.read(export.page, since, until, consumer)
+    response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+    await response.prepare(request)
+    while True:
+        await response.write(b"".join(_line(row) for row in found))
+        if after is None:
+            break
+        found, after = await service.access.read(export.page, since, until, consumer, after)
+    await response.write_eof()
+    return response
 
 
 async def show_slo(request: web.Request) -> web.Response:
@@ -82,6 +104,10 @@ async def show_history(request: web.Request) -> web.Response:
             {"start": _time(start), "revision": revision} | _figures(each) for (start, revision), each in series.items()
         ]
     return http.answer({"spanSeconds": QUARTER_US // 1_000_000, "deployments": found})
+
+
+def _line(row: Mapping[str, Any]) -> bytes:
+    return json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
 
 
 def _deployments(request: web.Request) -> list[str]:

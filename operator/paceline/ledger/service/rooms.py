@@ -10,8 +10,8 @@ from paceline.decide.queue import Decision, Queue, Ticket
 from paceline.ledger.service import metrics
 
 _SECOND_US = 1_000_000
-#: Gateways learn the address of a first engine at about the time at which the ledger does. Whoever is let through before
-#: its gateway has it, finds nobody there, so nobody is for so long.
+#: Gateways learn the address of a first engine at about the time at which the ledger does. Whoever is let through
+#: before its gateway has it finds nobody there, so nobody is for so long.
 _SETTLE_SECONDS = 1.0
 
 
