@@ -201,7 +201,7 @@ def test_an_object_without_status_is_unknown() -> None:
     bare = model()
     del bare["status"]
     del bare["metadata"]["creationTimestamp"]
-    assert columns_of(MODELDEPLOYMENT).row(bare, NOW) == ("models", "hello", "Unknown", "Unknown", *"------")
+    assert columns_of(MODELDEPLOYMENT).row(bare, NOW) == ("models", "hello", "Unknown", "Unknown", *"-------")
 
 
 @pytest.mark.parametrize(
