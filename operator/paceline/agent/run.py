@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import aiohttp
 
+from paceline.agent.allocator import give_back
 from paceline.agent.checkpoint import Checkpoints
 from paceline.agent.discovery import Discovery
 from paceline.agent.draining import Drain
@@ -35,6 +36,7 @@ _LAST_SECONDS = 20.0
 
 async def run(settings: Settings, on_listen: Callable[[int], None]) -> None:
     """Serve until SIGTERM or SIGINT, as a process."""
+    give_back()
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
