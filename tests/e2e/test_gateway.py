@@ -227,3 +227,19 @@ def test_prometheus_finds_data_for_every_panel_and_a_healthy_rule_for_every_aler
         assert len(rules) >= 20
         assert [rule["name"] for rule in rules if rule["health"] != "ok"] == []
         assert [rule["name"] for rule in rules if rule["state"] == "firing"] == []
+
+
+def test_the_model_is_told_its_gateway_and_what_its_users_met(product: Product, door: str, key: str) -> None:
+    def status() -> dict[str, Any]:
+        return (product.find("mdep", MODEL) or {}).get("status") or {}
+
+    address = f"http://{GATEWAY}-gateway.{NAMESPACE}.svc:8080/v1"
+    product.eventually(lambda: status().get("endpoint") == address, 10, "the address is the Gateway's")
+    assert condition({"status": status()}, "Accepted")["reason"] == "Bypassable"
+
+    def counted() -> bool:
+        ask(door, key)
+        slo = status().get("slo") or {}
+        return slo.get("source") == "Gateway" and slo["requests"] > 0 and "p95" in slo.get("ttftMilliseconds", {})
+
+    product.eventually(counted, 75, "the figures are the ledger's")

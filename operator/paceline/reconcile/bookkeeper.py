@@ -11,6 +11,7 @@ import aiohttp
 
 from paceline import metrics
 from paceline.api.ledger_config import LedgerConfig
+from paceline.errors import PacelineError
 from paceline.gateway.document import document
 from paceline.gateway.terms import Terms
 from paceline.kube.backoff import Backoff
@@ -35,6 +36,7 @@ class Bookkeeper:
             not told of is refused.
         settings: In force.
         allowed: Whether this process decides.
+        authority: Who may have signed the ledger's certificate, as PEM; raises PacelineError while nobody has.
     """
 
     def __init__(
@@ -42,7 +44,9 @@ class Bookkeeper:
         parts: Callable[[], Iterable[Terms] | None],
         settings: Callable[[], OperatorSettings],
         allowed: Callable[[], bool],
+        authority: Callable[[], str],
     ) -> None:
+        self._authority = authority
         self._parts = parts
         self._settings = settings
         self._allowed = allowed
@@ -107,14 +111,14 @@ class Bookkeeper:
         given = self._settings().gateways
         body = self._last.model_dump_json(by_alias=True, exclude_none=True).encode()
         try:
-            token, trusted = ledger_access.credentials(given)
+            token, trusted = ledger_access.credentials(given, self._authority())
             headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
             async with session.put(
                 ledger_access.url(given, "/v1/config"), data=body, headers=headers, ssl=trusted
             ) as answer:
                 words = await answer.json(content_type=None) if answer.status >= 400 else {}
                 return self._took(answer.status, words)
-        except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
+        except (OSError, aiohttp.ClientError, TimeoutError, ValueError, PacelineError) as error:
             metrics.ledger_config_failures_total.inc()
             log.warning("the ledger does not get its document: %s", type(error).__name__)
             return False

@@ -31,7 +31,8 @@ class World:
         self.desk = desk
         self.parts: list[Terms] | None = [part("ml/public", "ml/site")]
         self.leads = True
-        self.keeper = Bookkeeper(lambda: self.parts, lambda: settings, lambda: self.leads)
+        authority = Path(settings.gateways.tls_folder) / "ca.crt"
+        self.keeper = Bookkeeper(lambda: self.parts, lambda: settings, lambda: self.leads, authority.read_text)
 
     def known(self) -> tuple[set[str], set[str]]:
         book = self.desk.service.book
