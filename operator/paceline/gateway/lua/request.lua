@@ -27,6 +27,7 @@ local WORDS = {
   unsupported_prompt = "This model takes a prompt only as one string.",
   remote_media = "This model takes images and other media only as data: URLs.",
   invalid_header = "A header is not what it may be: ",
+  purpose_required = "A reviewer's requests must say that they are reviews: send x-paceline-purpose: review.",
   method_not_allowed = "This is asked with POST.",
   unsupported_media_type = "The body must be application/json, and not compressed.",
 }
@@ -127,6 +128,8 @@ end
 
 function envoy_on_request(h)
   local headers = h:headers()
+  local reviewer = (headers:get("x-pl-client") or ""):find("^reviewer%.") -- what client ids begin with is the audience
+  if reviewer and headers:get("x-paceline-purpose") ~= "review" then return refuse(h, "403", "purpose_required") end
   local operation = OPERATIONS[(headers:get(":path") or ""):match("^[^?]*")]
   if not operation then return headers:replace("x-pl-tokens", "0") end
   if headers:get(":method") ~= "POST" then return refuse(h, "405", "method_not_allowed") end
