@@ -84,7 +84,9 @@ class Consumers:
         problem = await self._see_to_key(key, consumer)
         named = [Key(ref.namespace or consumer.namespace, ref.name) for ref in consumer.spec.gateway_refs]
         there = [(each, self._standings[each]) for each in named if each in self._standings]
-        missing = unresolved(consumer, self._neighbours.every_gateway(), {})
+        gateways = self._neighbours.every_gateway()
+        doors = [each for each in gateways if Key(each.namespace, each.name) in named]
+        missing = unresolved(consumer, gateways, await self._neighbours.labels_for(doors))
         conditions = assess(
             consumer, self._remarks(consumer, missing, there), _gates(key, consumer, named, there), problem
         )

@@ -11,6 +11,7 @@ from typing import Any
 from paceline.kube.client import Api
 from paceline.kube.events import Events
 from paceline.kube.family import CALLERS, DOORS, MODELS, Family
+from paceline.kube.namespaces import Namespaces
 from paceline.kube.resources import Key
 from paceline.kube.reviews import Reviews
 from paceline.reconcile.bookkeeper import Bookkeeper
@@ -54,7 +55,8 @@ class Doors:
     ) -> None:
         self.gateways = Desk(DOORS, api, scopes, allowed)
         self.consumers = Desk(CALLERS, api, scopes, allowed)
-        self._neighbours = Neighbours(models.cache, self.gateways.cache, self.consumers.cache)
+        self._namespaces = Namespaces(api, readable=scopes == (None,))
+        self._neighbours = Neighbours(models.cache, self.gateways.cache, self.consumers.cache, self._namespaces)
         self._board = Board(self.gateways.look_at)
         self._server = Snapshots(self._board, Reviews(asking, AUDIENCE).user)
         workshop = Workshop(api, self._neighbours, settings)
@@ -73,9 +75,10 @@ class Doors:
         )
 
     def workers(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
-        """Parts that serve the queues, and the one that tells the ledger."""
+        """Parts that serve the queues, the one that tells the ledger, and the one that reads labels."""
         return [
             ("bookkeeper", self._bookkeeper.run()),
+            ("namespaces", self._namespaces.run(lambda: bool(self._neighbours.selecting()), self._labelled)),
             *self.gateways.workers(_WORKERS, self._gateways.reconcile),
             *self.consumers.workers(_WORKERS, self._consumers.reconcile),
         ]
@@ -103,6 +106,13 @@ class Doors:
         if family is CALLERS:
             for each in self._neighbours.doors_of(key):
                 self.gateways.look_at(each)
+
+    def _labelled(self) -> None:
+        """Labels of namespaces are others: who is taken may be somebody else."""
+        for gateway in self._neighbours.selecting():
+            self.gateways.look_at(gateway)
+            for each in self._neighbours.callers_of(gateway):
+                self.consumers.look_at(each)
 
     def _standing_changed(self, gateway: Key) -> None:
         self._bookkeeper.tell()

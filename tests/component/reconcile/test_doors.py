@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ import pytest
 
 from paceline.decide.gateway_health import Report
 from paceline.gateway import snapshot
+from paceline.kube import namespaces
 from paceline.kube.client import Api
 from paceline.kube.events import Events
 from paceline.kube.family import MODELS
@@ -21,19 +23,21 @@ from paceline.reconcile.doors import Doors
 from paceline.settings import OperatorSettings
 from tests.support import consumers, gateways
 from tests.support.apiserver import FakeApiServer, Fault
-from tests.support.worlds import client, configuration
+from tests.support.worlds import client, configuration, eventually
 
 PUBLIC, SITE = Key("ml", "public"), Key("ml", "site")
 
 
 class World:
-    def __init__(self, server: FakeApiServer, api: Api, settings: OperatorSettings) -> None:
+    def __init__(
+        self, server: FakeApiServer, api: Api, settings: OperatorSettings, scopes: tuple[str | None, ...] = ("ml",)
+    ) -> None:
         self.server = server
         events = Events(api, "one")
         self.told: list[Any] = []
         events.tell = self.told.append  # type: ignore[method-assign]
-        models = Desk(MODELS, api, ("ml",), lambda: True)
-        self.doors = Doors(api, api, models, ("ml",), events, lambda: settings, lambda: True)
+        models = Desk(MODELS, api, scopes, lambda: True)
+        self.doors = Doors(api, api, models, scopes, events, lambda: settings, lambda: True)
         self.desks = [models, self.doors.gateways, self.doors.consumers]
         self.board = self.doors._board
 
@@ -47,8 +51,8 @@ class World:
             for key in list(self.doors.consumers.cache.owners):
                 await self.doors._consumers.reconcile(key)
 
-    def conditions(self, kind: str, name: str) -> dict[str, tuple[str, str]]:
-        found = self.server.get(kind, "ml", name)
+    def conditions(self, kind: str, name: str, namespace: str = "ml") -> dict[str, tuple[str, str]]:
+        found = self.server.get(kind, namespace, name)
         assert found is not None
         return {one["type"]: (one["status"], one["reason"]) for one in found["status"]["conditions"]}
 
@@ -259,3 +263,58 @@ async def test_an_issuer_without_keys_is_said_of_who_has_its_tokens(world: World
         world.pod_reports(posting.stamp.generation, issuers=lacking)
         await world.look(rounds=2)
         assert world.conditions("Consumer", "site")["Ready"] == ready
+
+
+PRODUCT = {"type": "Selector", "selector": {"matchLabels": {"tier": "product"}}}
+
+
+def a_namespace(name: str, **labels: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+async def test_a_changed_label_of_a_namespace_lets_its_consumers_in_and_out(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(namespaces, "_FRESH_SECONDS", 0.05)
+    given = configuration(gateways={"tlsFolder": str(tmp_path), "hosts": ["api.example.com"]})
+    async with client(world.server, tmp_path) as api:
+        cluster = World(world.server, api, OperatorSettings.model_validate(given), (None,))
+        world.server.put(a_gateway(allowedConsumers=PRODUCT))
+        foreign = a_consumer(gatewayRefs=[{"name": "public", "namespace": "ml"}])
+        foreign["metadata"]["namespace"] = "sales"
+        world.server.put(foreign)
+        world.server.put(a_namespace("sales"))
+        await cluster.look(rounds=2)
+        assert cluster.conditions("Consumer", "site", "sales")["Accepted"] == ("False", "NotPermitted")
+        assert cluster.conditions("Gateway", "public")["Accepted"] == ("True", "Accepted")
+        doors = cluster.doors
+        running = asyncio.create_task(
+            doors._namespaces.run(lambda: bool(doors._neighbours.selecting()), doors._labelled)
+        )
+        try:
+            for labels, reason in (({"tier": "product"}, "KeyGenerated"), ({}, "NotPermitted")):
+                doors.gateways.queue.clear()
+                doors.consumers.queue.clear()
+                world.server.put(a_namespace("sales", **labels))
+                await eventually(lambda: _looked(doors), 5, "the Gateway and its Consumer are looked at")
+                await cluster.look(rounds=2)
+                assert cluster.conditions("Consumer", "site", "sales")["Accepted"][1] == reason
+                assert bool(cluster.program().models) is (reason == "KeyGenerated")
+        finally:
+            running.cancel()
+
+
+async def _looked(doors: Doors) -> bool:
+    return len(doors.gateways.queue) > 0 and len(doors.consumers.queue) > 0
+
+
+async def test_an_operator_of_some_namespaces_says_that_it_knows_no_labels(world: World) -> None:
+    world.server.put(a_gateway(allowedConsumers=PRODUCT))
+    world.server.put(a_namespace("ml", tier="product"))
+    await world.look()
+    assert world.conditions("Gateway", "public")["Accepted"] == ("True", "NamespacesUnread")
+    assert not [call for call in world.server.calls if call.path == "/api/v1/namespaces"]
+    by_name = {"type": "Selector", "selector": {"matchLabels": {"kubernetes.io/metadata.name": "sales"}}}
+    world.server.put(a_gateway(allowedConsumers=by_name))
+    await world.look()
+    assert world.conditions("Gateway", "public")["Accepted"] == ("True", "Accepted")

@@ -88,6 +88,17 @@ def test_a_gateway_for_everybody_says_so():
     assert told(spec={"authentication": "None"})["Accepted"] == ("True", "AuthenticationNone")
 
 
+def test_labels_that_cannot_be_read_are_said_and_stop_nothing():
+    remark = Remark(reasons.NAMESPACES_UNREAD, "", "Only names are known.")
+    said = found(replace(SERVING, remarks=(remark,)))
+    assert (said["Accepted"].status, said["Accepted"].reason, said["Ready"].status) == (
+        "True",
+        "NamespacesUnread",
+        "True",
+    )
+    assert said["Accepted"].message.startswith("Only names are known.")
+
+
 @pytest.mark.parametrize(
     ("pod", "reason"),
     [
