@@ -9,5 +9,9 @@ class Unreachable(Transient):
     """A server does not answer, or not as it should; tried again with growing pauses."""
 
 
+class NotLeading(Unreachable):
+    """This replica of the operator takes no reports; another one does."""
+
+
 class ProxyGone(Transient):
     """Envoy does not answer on loopback: it starts, or has ended."""

@@ -28,6 +28,8 @@ failures_total = Counter(
 rejected_total = Counter(
     "paceline_gateway_programs_rejected", "Configurations that Envoy did not take.", registry=REGISTRY
 )
+for _what in ("Fetch", "Report", "Ship", "Files", "Logs"):
+    failures_total.labels(_what)  # shown from the start, so that the first failure is seen as an increase
 generation = Gauge(
     "paceline_gateway_generation", "Generation of the configuration that Envoy serves; 0 for none.", registry=REGISTRY
 )

@@ -25,6 +25,10 @@ REQUEST_CLASS = "x-paceline-request-class"
 CONVERSATION = "x-paceline-conversation-id"
 #: What a request is for. A reviewer gets answers that nobody has approved, so its requests must say that they know.
 PURPOSE = "x-paceline-purpose"
+#: By which the adapter finds what an answer must be like.
+CHECK = "x-pl-check"
+#: Of requests that the adapter makes.
+ASKED = "x-pl-asked"
 
 # Names of filters, by which routes and metadata refer to them.
 KEYS = "envoy.filters.http.api_key_auth"
