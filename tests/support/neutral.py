@@ -169,22 +169,6 @@ def empty() -> Gateway:
     )
 
 
-def tokens() -> Gateway:
-    """Keys and tokens."""
-    cluster, people = "https://kubernetes.default.svc.cluster.local", "https://id.example.com"
-    jwt = '{"keys": [{"e": "AQAB", "kty": "RSA", "n": "AQAB"}]}'
-    return replace(
-        empty(),
-        policies=(EXTERNAL, INTERNAL),
-        issuers=(Issuer(people, hosts=("id.example.com",)), Issuer(cluster, jwt)),
-        identities=(
-            Identity(INTERNAL.name, "ns", "staff", people, "*", ("paceline", "chat")),
-            Identity(EXTERNAL.name, "ns", "bot", cluster, "system:serviceaccount:support:bot", ("paceline",)),
-            Identity(EXTERNAL.name, "ns", "site", cluster, "system:serviceaccount:support:bot", ("site",)),
-        ),
-    )
-
-
 def checked() -> Gateway:
     """One model whose answers are checked, and one whose are not."""
     check = Check('{"type": "object", "required": ["answer"]}', again=True)
@@ -223,6 +207,22 @@ def traced() -> Gateway:
     """Spans of a tenth of all requests, those of the adapter among them."""
     services = (Service("ledger", "ledger.paceline.svc", 8080), Service("traces", "otel.monitoring.svc", 4318))
     return replace(checked(), name="traced", services=services, tracing=Tracing("traces", 10))
+
+
+def tokens() -> Gateway:
+    """Keys and tokens."""
+    cluster, people = "https://kubernetes.default.svc.cluster.local", "https://id.example.com"
+    jwt = '{"keys": [{"e": "AQAB", "kty": "RSA", "n": "AQAB"}]}'
+    return replace(
+        empty(),
+        policies=(EXTERNAL, INTERNAL),
+        issuers=(Issuer(people, hosts=("id.example.com",)), Issuer(cluster, jwt)),
+        identities=(
+            Identity(INTERNAL.name, "ns", "staff", people, "*", ("paceline", "chat")),
+            Identity(EXTERNAL.name, "ns", "bot", cluster, "system:serviceaccount:support:bot", ("paceline",)),
+            Identity(EXTERNAL.name, "ns", "site", cluster, "system:serviceaccount:support:bot", ("site",)),
+        ),
+    )
 
 
 CASES = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from paceline.agent import metrics
 from paceline.agent.errors import ProxyGone
@@ -14,7 +14,7 @@ from paceline.agent.proxy import Proxy, Updates
 from paceline.agent.remote import rest
 from paceline.agent.words import Words
 from paceline.gateway.snapshot import Program
-from paceline.gateway.steps import CLUSTERS, Step, endpoints, steps
+from paceline.gateway.steps import CLUSTERS, Step, endpoints, steps, watched
 
 log = logging.getLogger(__name__)
 
@@ -42,17 +42,29 @@ class Programmer:
         proxy: Envoy.
         words: Envoy's log.
         changed: Called when there is something new to report.
+        moved: Called with the places of addresses that are others now.
     """
 
-    def __init__(self, folder: Folder, held: Held, proxy: Proxy, words: Words, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        folder: Folder,
+        held: Held,
+        proxy: Proxy,
+        words: Words,
+        changed: Callable[[], None],
+        moved: Callable[[Iterable[str]], None],
+    ) -> None:
         self._folder = folder
         self._held = held
         self._proxy = proxy
         self._words = words
         self._changed = changed
+        self._moved = moved
         self._offered: Numbered | None = None
         self._before: Numbered | None = None
         self._news = asyncio.Event()
+        self._files: frozenset[str] = frozenset()
+        self._note()
         self._baseline: Mapping[str, Updates] = {}
         #: Envoy's files are all there.
         self.written = False
@@ -71,15 +83,28 @@ class Programmer:
     def known(self) -> tuple[int, str]:
         """Generation and digest of the latest program that was offered."""
         offered = self._offered
-        return max(self._held.known, (offered.generation, offered.program.digest) if offered else (0, ""))
+        return max(self._held.known, (offered.generation, offered.digest) if offered else (0, ""))
 
     def offer(self, numbered: Numbered) -> bool:
         """Take a program, of which only the latest matters; False for one that is not later than the one before."""
         if numbered.generation <= self.known[0]:
             return False
         self._offered = numbered
+        self._note()
         self._news.set()
         return True
+
+    def decline(self, refused: Refused) -> None:
+        """Remember a program that cannot be read here; what is held serves on.
+
+        Raises:
+            OSError: it cannot be kept.
+        """
+        if refused.generation > self.known[0]:
+            self._held.refuse(refused)
+            metrics.rejected_total.inc()
+            log.error("generation %d cannot be read: %s", refused.generation, refused.words)
+            self._changed()
 
     def restore(self) -> None:
         """Put the files there that are held, whatever an agent before left half done.
@@ -103,11 +128,12 @@ class Programmer:
             OSError: they cannot be written or kept.
         """
         change = self._held.difference(addresses)
-        self._folder.write(change.files)
+        self._folder.write({place: text for place, text in change.files.items() if place in self._files})
         if change.gone:
-            named = endpoints({CLUSTERS: take(self._folder.path / CLUSTERS) or ""})
+            named = watched({CLUSTERS: take(self._folder.path / CLUSTERS) or ""})
             self._folder.remove(place for place in change.gone if place not in named)
         self._held.move(change)  # last: what could not be written for Envoy is told again
+        self._moved(change.files)
         self._news.set()
 
     async def run(self) -> None:
@@ -131,6 +157,7 @@ class Programmer:
             return
         if held is None:
             self._held.keep(offered)
+            self._held.refuse(None)
             self.restore()
             self._done(offered)
         elif self.live:
@@ -150,13 +177,14 @@ class Programmer:
         self._baseline = await self._proxy.updates()
 
     def _refuse(self, offered: Numbered, words: str) -> None:
-        self._held.refuse(Refused(offered.generation, offered.program.digest, words))
+        self._held.refuse(Refused(offered.generation, offered.digest, words))
         metrics.rejected_total.inc()
         log.error("Envoy does not take generation %d: %s. The one before serves.", offered.generation, words)
 
     def _done(self, offered: Numbered) -> None:
         if self._offered is offered:
             self._offered = None
+        self._note()
         self._changed()
 
     async def _apply(self, old: Mapping[str, str], new: Mapping[str, str]) -> str:
@@ -229,6 +257,7 @@ class Programmer:
         if self._before is not None:
             self._write(self._folder.present(), self._wanted(self._before.program))
             self._held.keep(self._before)
+            self._note()
         self._refuse(held, words)
         self._changed()
 
@@ -242,8 +271,13 @@ class Programmer:
 
     def _wanted(self, program: Program) -> dict[str, str]:
         found = self._held.addresses.files
-        named = endpoints(program.files) | {PEERS}
+        named = watched(program.files) | {PEERS}
         return {**program.files, **{place: text for place, text in found.items() if place in named}}
+
+    def _note(self) -> None:
+        """Which addresses Envoy may read from files now: a change of others writes none."""
+        programs = [each.program for each in (self._held.program, self._offered) if each]
+        self._files = frozenset({PEERS}).union(*(watched(each.files) for each in programs))
 
     def _missing(self, program: Program) -> frozenset[str]:
         return (endpoints(program.files) | {PEERS}) - self._held.addresses.files.keys()

@@ -9,7 +9,9 @@ from collections.abc import Callable
 
 import aiohttp
 
+from paceline.agent.allocator import give_back
 from paceline.agent.checkpoint import Checkpoints
+from paceline.agent.discovery import Discovery
 from paceline.agent.draining import Drain
 from paceline.agent.fetching import Fetching
 from paceline.agent.files import Folder
@@ -34,6 +36,7 @@ _LAST_SECONDS = 20.0
 
 async def run(settings: Settings, on_listen: Callable[[int], None]) -> None:
     """Serve until SIGTERM or SIGINT, as a process."""
+    give_back()
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
@@ -60,13 +63,17 @@ async def serve(settings: Settings, stop: asyncio.Event, on_listen: Callable[[in
         words, files = Words(settings.logs), LogFiles(settings.logs)
         issuers = Issuers(session, held, settings.folder)
         reporting = Reporting(operator, held, proxy, issuers, settings.gateway, settings.pod)
-        programmer = Programmer(Folder(settings.folder), held, proxy, words, reporting.changed)
+        discovery = Discovery(lambda: held.addresses.files)
+        programmer = Programmer(Folder(settings.folder), held, proxy, words, reporting.changed, discovery.changed)
         fetching = Fetching(operator, held, programmer, settings.gateway)
         shipping = Shipping(files, Checkpoints(settings.folder), held, ledger, settings.gateway)
         keeping = Keeping(files, words, shipping, proxy, settings)
         drain = Drain(proxy, settings.settle_seconds, settings.drain_seconds)
         serving = Serving(programmer, held, drain, proxy, issuers)
-        async with serving.open(settings.host, settings.port, settings.local_port) as (port, _):
+        async with (
+            discovery.serving(settings.addresses_port),
+            serving.open(settings.host, settings.port, settings.local_port) as (port, _),
+        ):
             on_listen(port)
             work = [
                 asyncio.create_task(each)

@@ -108,7 +108,7 @@ def _gateway(gateway: Gateway) -> Iterator[str]:
     for hostname in listener.hostnames:
         if not _HOSTNAME.fullmatch(hostname):
             yield f"{hostname!r} is no host name."
-    ports = [listener.port, gateway.agent_port, gateway.admin_port]
+    ports = [listener.port, gateway.agent_port, gateway.admin_port, gateway.addresses_port]
     ports += [gateway.adapter_port, gateway.asking_port] if gateway.adapter_port else []
     if len(set(ports)) < len(ports):
         yield "The ports of listener, agent, administration and adapter must differ."

@@ -437,6 +437,7 @@ class Gateway:
         anonymous: Name of the policy of callers without a key; "": a key is required.
         peers: The gateway's pods, which share the limits per minute.
         agent_port: On loopback: who answers /v1/models.
+        addresses_port: On loopback: who gives addresses of pods, where they are too many for files.
         adapter_port: On loopback: who checks answers; 0: nobody.
         tracing: None: there are no spans.
         asking_port: On loopback: where the adapter asks for answers.
@@ -460,6 +461,7 @@ class Gateway:
     tracing: Tracing | None = None
     asking_port: int = ASKING_PORT
     admin_port: int = 9001
+    addresses_port: int = 9007
     log_file: str = "/var/log/paceline/requests.jsonl"
 
 

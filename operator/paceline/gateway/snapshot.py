@@ -18,6 +18,10 @@ from paceline.gateway.ir import Cluster, Gateway, Issuer, Pods, Tls
 #: Files that change when pods come and go: they are no part of the digest, and an agent takes them from anybody.
 ADDRESSES = ("eds/", "peers.json")
 
+#: Of programs as agents read them. Whoever reads one takes no notice of fields that it does not know, so what is new
+#: and may be left out changes no number; what may not be, does.
+FORMAT = 1
+
 _Name = Annotated[str, Field(max_length=512)]
 
 
@@ -33,6 +37,7 @@ class Program:
         credentials: Files of mounted Secrets that the proxy reads.
         classes: Of the requests of policies that have one, by their names.
         issuers: Whose tokens the proxy takes; their keys it has from the agent.
+        format: How it is to be read.
     """
 
     gateway: _Name
@@ -42,8 +47,9 @@ class Program:
     credentials: tuple[str, ...]
     classes: Mapping[str, str] = field(default_factory=dict)
     issuers: tuple[Issuer, ...] = ()
+    format: int = FORMAT
 
-    __pydantic_config__ = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True)
+    __pydantic_config__ = ConfigDict(alias_generator=to_camel, extra="ignore", strict=True)
 
     @property
     def digest(self) -> str:
@@ -51,7 +57,21 @@ class Program:
         return hashlib.sha256(write(self)).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What is read of a program before it is known how the rest is."""
+
+    format: int = FORMAT
+
+    __pydantic_config__ = ConfigDict(extra="ignore", strict=True)
+
+
 _PROGRAMS = TypeAdapter(Program)
+_HEADS = TypeAdapter(_Head)
+
+
+class FormatError(ValueError):
+    """A program is to be read otherwise than is known here: operator and agent are of releases too far apart."""
 
 
 def program(
@@ -91,12 +111,19 @@ def write(made: Program) -> bytes:
 
 
 def parse(text: bytes) -> Program:
-    """Read what `write` wrote.
+    """Read what `write` wrote, also that of another release.
 
     Raises:
+        FormatError: it cannot be read here.
         ValueError: it is none; the message names the field, and never its content.
     """
     try:
+        found = _HEADS.validate_json(text).format
+        if found != FORMAT:
+            raise FormatError(
+                f"The configuration has format {found}, and this agent reads format {FORMAT}. Give the Gateway's pods "
+                "the agent of the operator's release (chart value images.agent)."
+            )
         return _PROGRAMS.validate_json(text)
     except ValidationError as wrong:
         where = {".".join(map(str, item["loc"][:2])) or "it": item["msg"] for item in wrong.errors(include_input=False)}

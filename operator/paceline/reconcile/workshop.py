@@ -139,11 +139,6 @@ class Workshop:
             raise Stalled(CHILD_CONFLICT.name, f"{words} {CHILD_CONFLICT.remedy}")
         return True
 
-    async def _issuers(self, callers: Iterable[Consumer]) -> Mapping[str, str]:
-        """Key sets that are known without asking outside, where somebody has tokens."""
-        signed = any(each.jwt for caller in callers for each in caller.spec.credentials)
-        return await self._issuer.keys() if signed else {}
-
     def forget_key(self, consumer: Consumer) -> None:
         """Read the Secret with the key that is generated for a Consumer anew when it is asked for again."""
         self._secrets.forget(Key(*keys.references(consumer)[0][:2]))
@@ -157,6 +152,11 @@ class Workshop:
             for place, value in found.items()
             if place not in generated or self._secrets.owner(Key(*place[:2])) == generated[place]
         }
+
+    async def _issuers(self, callers: Iterable[Consumer]) -> Mapping[str, str]:
+        """Key sets that are known without asking outside, where somebody has tokens."""
+        signed = any(each.jwt for caller in callers for each in caller.spec.credentials)
+        return await self._issuer.keys() if signed else {}
 
     def _site(self) -> Site:
         given = self._settings().gateways

@@ -12,7 +12,6 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import field
-from pathlib import Path
 from typing import Annotated
 
 from aiohttp import web
@@ -102,7 +101,7 @@ class Snapshots:
         posting = await self._change(request, key, fresh)
         if posting is None or posting.stamp is None:
             return web.Response(status=204)
-        head = b'{"generation":%d,"program":' % posting.stamp.generation
+        head = b'{"generation":%d,"digest":"%s","program":' % (posting.stamp.generation, posting.stamp.digest.encode())
         return web.Response(body=head + posting.program + b"}", content_type="application/json")
 
     async def _addresses(self, request: web.Request) -> web.Response:
@@ -173,18 +172,6 @@ def _moved(posting: Posting, version: str) -> dict[str, object]:
     files = {place: posting.addresses[place] for place in changed if place in posting.addresses}
     gone = [place for place in changed if place not in posting.addresses]
     return {"version": posting.shown_version, "since": version, "files": files, "gone": gone}
-
-
-def server_tls(folder: Path) -> ssl.SSLContext:
-    """A certificate and its key, as in a Secret of type kubernetes.io/tls.
-
-    Raises:
-        OSError: they cannot be read.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
-    return context
 
 
 def _number(request: web.Request, name: str) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from paceline.agent.held import Held
 from paceline.decide.gateway_health import Report
 from paceline.errors import Conflict
 from paceline.gateway import snapshot
@@ -36,12 +37,13 @@ class World:
         self, server: FakeApiServer, api: Api, settings: OperatorSettings, scopes: tuple[str | None, ...] = ("ml",)
     ) -> None:
         self.server = server
+        self.settings = settings
         self.leads = True
         events = Events(api, "one")
         self.told: list[Any] = []
         events.tell = self.told.append  # type: ignore[method-assign]
         models = Desk(MODELS, api, scopes, lambda: True)
-        self.doors = Doors(api, api, models, scopes, events, lambda: settings, lambda: self.leads, lambda: True)
+        self.doors = Doors(api, api, models, scopes, events, lambda: self.settings, lambda: self.leads, lambda: True)
         self.desks = [models, self.doors.gateways, self.doors.consumers]
         self.board = self.doors._board
 
@@ -119,6 +121,27 @@ async def test_a_gateway_gets_its_pods_a_program_and_a_status(world: World) -> N
         "BackendsResolved": ("True", "Unpriced"),
         "CredentialsResolved": ("Unknown", "AwaitingAgent"),
     }
+
+
+async def test_schemas_and_the_collector_reach_the_pods_by_the_program(world: World, tmp_path: Path) -> None:
+    given = {"tlsFolder": str(tmp_path), "hosts": ["*"], "adapter": True, "collectorHost": "otel.monitoring.svc"}
+    world.settings = OperatorSettings.model_validate(configuration(gateways=given))
+    schema = '{"type": "object"}'
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "answers", "namespace": "ml"}}
+    world.server.put(config | {"data": {"a.json": schema}})
+    wanted = a_gateway()
+    wanted["spec"]["routes"][0] |= {"responseSchemaRef": {"name": "answers", "key": "a.json"}}
+    world.server.put(wanted)
+    await world.look(rounds=2)
+    (deployment,) = world.server.all("Deployment")
+    names = [each["name"] for each in deployment["spec"]["template"]["spec"]["initContainers"]]
+    assert names == ["agent", "adapter"]
+    made = world.program()
+    (check,) = [json.loads(text) for place, text in made.files.items() if place.startswith("checks/")]
+    assert check == {"schema": schema, "again": False}
+    assert "otel.monitoring.svc:4318/v1/traces" in made.files["lds.json"]
+    text = b'{"generation":1,"program":' + snapshot.write(made) + b"}"
+    assert Held(tmp_path, "ml/public").numbered(text).program == made
 
 
 async def test_a_consumer_gets_a_key_which_the_program_knows_and_nobody_else_is_told(world: World) -> None:
@@ -294,6 +317,25 @@ async def test_who_leads_again_goes_on_from_the_number_of_who_led_meanwhile(worl
         assert posting is not None
         assert posting.stamp is not None
         assert int(kept["generation"]) >= posting.stamp.generation > 1
+
+
+async def test_a_change_of_leaders_takes_nothing_from_what_is_said_of_a_gateway(world: World, tmp_path: Path) -> None:
+    world.server.put(a_gateway())
+    await world.look()
+    world.pod_reports(1)
+    await world.look()
+    assert world.conditions("Gateway", "public")["Ready"] == ("True", "Serving")
+    async with follower(world, tmp_path) as other:
+        await other.look()
+        other.doors._gateways._applier.api._fence = world.doors._gateways._applier.api._fence
+        for leads, rests in ((other, world), (world, other)):
+            rests.leads, leads.leads = False, True
+            leads.doors.begin()
+            await leads.look()
+            assert world.conditions("Gateway", "public")["Ready"] == ("True", "Serving")
+            posting = leads.board.of(PUBLIC)
+            assert posting is not None
+            assert posting.reports == {}, "what was said in an earlier term is old"
 
 
 async def test_a_number_is_kept_before_an_agent_sees_it(world: World) -> None:

@@ -50,9 +50,10 @@ def test_few_requests_say_nothing(requests: int, reason: str) -> None:
 
 def test_words_name_what_is_asked_for_and_no_figure_that_moves() -> None:
     assert verdict(met(989))[2] == verdict(met(12))[2]
-    assert "objectivePercent 99 of the requests are to meet ttftMilliseconds 500 and tpotMilliseconds 50" in verdict(
-        met(989)
-    )[2]
+    assert (
+        "objectivePercent 99 of the requests are to meet ttftMilliseconds 500 and tpotMilliseconds 50"
+        in verdict(met(989))[2]
+    )
     assert "to meet tpotMilliseconds 50:" in verdict(met(989), {"ttftMilliseconds": None})[2]
 
 

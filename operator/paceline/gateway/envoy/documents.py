@@ -38,6 +38,8 @@ REQUEST = "paceline.request"
 ADMISSION = "paceline.admission"
 #: The same where requests go on without an answer.
 OPTIONAL_ADMISSION = "paceline.optional-admission"
+#: Options of a cluster's protocol.
+HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 #: Namespace of metadata.
 PACELINE = "paceline"
 
@@ -66,6 +68,11 @@ def polled(folder: str, name: str, every: int = 5) -> Document:
     source = watched(folder, name)
     source["path_config_source"]["poll_interval"] = seconds(every)
     return source
+
+
+def streamed() -> Document:
+    """A resource that comes on the stream from the agent. Without the agent a proxy that starts goes on without it."""
+    return {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "5s"}
 
 
 def resources(*each: Document) -> Document:
