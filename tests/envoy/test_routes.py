@@ -91,6 +91,18 @@ async def test_a_class_that_nobody_knows_gets_not_what_the_consumers_own_class_m
     assert not [name for each in door.first.seen for name, _ in each["headers"] if name.startswith("x-paceline")]
 
 
+async def test_a_reviewer_says_that_it_reviews(door: Door) -> None:
+    reviewer = Policy("Reviewer", "9e9e9e9e", ("*",))
+    door.change(policies=(PUBLIC, reviewer), keys=(key(PUBLIC, "acme", "public"), key(reviewer, "staff", "staff")))
+    for path in ("/v1/chat/completions", "/v1/models"):
+        refused = await door.ask("public-b", "staff", path=path)
+        assert refused.error == (403, "purpose_required")
+        assert json.loads(refused.text)["error"]["type"] == "invalid_request_error"
+    assert await model_of(door, "public-b", "staff", headers={"x-paceline-purpose": "review"}) == "engine-b"
+    assert "x-paceline-purpose" not in dict(door.second.seen[-1]["headers"])
+    assert await model_of(door, "public-b") == "engine-b"
+
+
 async def test_a_service_of_ours_learns_what_the_gateway_knows(door: Door) -> None:
     ours = [replace(each, ours=each.name == "second") for each in door.running.gateway.clusters]
     door.change(clusters=tuple(ours), routes=(Route("fallback", (Branch(answered_by("second", "first")),)),))

@@ -151,6 +151,9 @@ def _acceptance(gateway: Gateway, seen: Seen, problem: PacelineError | None) -> 
     lost = _conflicts(gateway, seen)
     if lost:
         return _said("False", lost)
+    remarks = _about(seen, ACCEPTED, "True")
+    if remarks:
+        return _said("True", remarks)
     if gateway.spec.authentication == "None":
         return _Verdict.of("True", reasons.AUTHENTICATION_NONE, "Everybody is answered.")
     return _Verdict.of("True", reasons.ACCEPTED_AS_WRITTEN, "The spec is understood and applied.")

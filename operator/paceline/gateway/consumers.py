@@ -10,10 +10,11 @@ from paceline.api.consumer import Consumer
 from paceline.api.consumer_spec import ConsumerLimits, ConsumerSpec
 from paceline.api.digest import digest
 from paceline.api.gateway import Gateway
-from paceline.gateway.finding import Finding, of_consumer
+from paceline.api.gateway_reasons import NAMESPACES_UNREAD
+from paceline.gateway.finding import Finding, of_consumer, of_gateway
 from paceline.gateway.ir import Denied, Policy, Reserve
 from paceline.gateway.observation import Observation
-from paceline.gateway.selector import selects
+from paceline.gateway.selector import keys, selects
 
 #: Every namespace has its name as this label.
 NAME_LABEL = "kubernetes.io/metadata.name"
@@ -116,8 +117,24 @@ def _takes(gateway: Gateway, consumer: Consumer, labels: Labels) -> bool:
     if consumer.namespace == gateway.namespace:
         return True
     selector = gateway.spec.allowed_consumers.selector
-    own = {**labels.get(consumer.namespace, {}), NAME_LABEL: consumer.namespace}
-    return selector is not None and selects(selector, own)
+    if selector is None or (consumer.namespace not in labels and asks_for_labels(gateway)):
+        return False  # what is not known is not there to NotIn, either
+    return selects(selector, {**labels.get(consumer.namespace, {}), NAME_LABEL: consumer.namespace})
+
+
+def asks_for_labels(gateway: Gateway) -> bool:
+    """Whether its owner chooses namespaces by more than their names."""
+    selector = gateway.spec.allowed_consumers.selector
+    return selector is not None and bool(keys(selector) - {NAME_LABEL})
+
+
+def unread(seen: Observation) -> list[Finding]:
+    """What is said of a Gateway that asks for labels which the operator cannot read."""
+    gateway = seen.gateway
+    if seen.labelled or not asks_for_labels(gateway):
+        return []
+    message = "spec.allowedConsumers.selector asks for labels of namespaces, and this operator knows only their names."
+    return [of_gateway(gateway, NAMESPACES_UNREAD, "", message)]
 
 
 def _not_permitted(consumer: Consumer, gateway: Gateway) -> Finding:

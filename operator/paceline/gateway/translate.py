@@ -9,7 +9,7 @@ from paceline.api.gateway_reasons import NO_ROUTES, UNPRICED
 from paceline.gateway import ir
 from paceline.gateway.check import check, sound
 from paceline.gateway.claims import hostnames
-from paceline.gateway.consumers import Caller, callers, digested
+from paceline.gateway.consumers import Caller, callers, digested, unread
 from paceline.gateway.entries import entries
 from paceline.gateway.finding import Finding, of_gateway
 from paceline.gateway.identities import identities, issuers
@@ -68,6 +68,7 @@ def translate(seen: Observation, secrets: Mapping[str, str]) -> Translation:
         *(finding for each in routes for finding in each.findings),
         *told(problems, made, seen, calling),
         *wrong_zones(calling, seen.zones),
+        *unread(seen),
         *_remarks(seen, calling, routes),
     }
     return Translation(

@@ -87,7 +87,8 @@ class Consumers:
         gateways = self._neighbours.every_gateway()
         if previous.get("observedGeneration") == owner.generation and self._early(named, gateways):
             return Outcome("early", again_after=KEPT_SECONDS)
-        missing = unresolved(consumer, gateways, {})
+        doors = [each for each in gateways if Key(each.namespace, each.name) in named]
+        missing = unresolved(consumer, gateways, await self._neighbours.labels_for(doors))
         conditions = assess(
             consumer, self._remarks(consumer, missing, there), _gates(key, consumer, named, there), problem
         )

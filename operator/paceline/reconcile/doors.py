@@ -10,6 +10,7 @@ from typing import Any
 from paceline.kube.client import Api
 from paceline.kube.events import Events
 from paceline.kube.family import CALLERS, DOORS, MODELS, Family
+from paceline.kube.namespaces import Namespaces
 from paceline.kube.resources import Key
 from paceline.kube.reviews import Reviews
 from paceline.reconcile.bookkeeper import Bookkeeper
@@ -62,7 +63,8 @@ class Doors:
         self._allowed = allowed
         self.gateways = Desk(DOORS, api, scopes, lambda: allowed() or serves())
         self.consumers = Desk(CALLERS, api, scopes, allowed)
-        self._neighbours = Neighbours(models.cache, self.gateways.cache, self.consumers.cache)
+        self._namespaces = Namespaces(api, readable=scopes == (None,))
+        self._neighbours = Neighbours(models.cache, self.gateways.cache, self.consumers.cache, self._namespaces)
         self._board = Board(self.gateways.look_at)
         self._certificate = Certificate(api, settings, allowed)
         self._settings = settings
@@ -98,12 +100,13 @@ class Doors:
         )
 
     def workers(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
-        """Parts that serve the queues and agents, the one that tells the ledger, and the one that asks it."""
+        """Parts that serve the queues and agents, tell the ledger and ask it, and read labels of namespaces."""
         return [
             ("certificate", self._certificate.run()),
             ("agents' server", self._serve()),
             ("bookkeeper", self._bookkeeper.run()),
             ("measures", self._measures.run()),
+            ("namespaces", self._namespaces.run(lambda: bool(self._neighbours.selecting()), self._labelled)),
             *self.gateways.workers(_WORKERS, self._reconcile),
             *self.consumers.workers(_WORKERS, self._consumers.reconcile),
         ]
@@ -133,6 +136,13 @@ class Doors:
         if family is CALLERS:
             for each in self._neighbours.doors_of(key):
                 self.gateways.look_at(each)
+
+    def _labelled(self) -> None:
+        """Labels of namespaces are others: who is taken may be somebody else."""
+        for gateway in self._neighbours.selecting():
+            self.gateways.look_at(gateway)
+            for each in self._neighbours.callers_of(gateway):
+                self.consumers.look_at(each)
 
     def _led(self, models: frozenset[Key]) -> None:
         self.fronts.led(models)

@@ -107,6 +107,8 @@ class Workshop:
             gateways=self._neighbours.every_gateway(),
             consumers=tuple(callers.values()),
             models=self._neighbours.models_of(gateway),
+            namespaces=await self._neighbours.labels_for([gateway]),
+            labelled=self._neighbours.namespaces.known,
             texts={(name, key): value for (_, name, key), value in (await self._texts.read(wanted)).items()},
             zones=_zones(),
             issuers=await self._issuers(callers.values()),

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from paceline.agent import issuers
 from paceline.agent.issuers import Issuers
+from paceline.agent.serving import Serving
 from paceline.gateway.ir import Issuer
 from tests.support.certificates import presenting
 
@@ -156,3 +157,22 @@ async def test_a_server_that_cannot_prove_its_name_is_not_believed(tmp_path: Pat
         assert provider.asked == []
         await part().look()
         assert provider.asked == [DISCOVERY, "/keys"]
+
+
+async def test_envoy_has_them_from_the_agent_on_loopback_and_nobody_else_does(tmp_path: Path) -> None:
+    async with world(tmp_path) as (provider, part, issuer), aiohttp.ClientSession() as client:
+        found = part()
+        serving = Serving(*(SimpleNamespace() for _ in range(4)), found)  # type: ignore[arg-type]
+        async with serving.open("127.0.0.1", 0, 0) as (public, local):
+
+            async def asked(port: int, name: str) -> tuple[int, str]:
+                async with client.get(f"http://127.0.0.1:{port}/jwks/{name}") as answer:
+                    return answer.status, await answer.text()
+
+            assert (await asked(local, issuer.id))[0] == 503
+            await found.look()
+            status, text = await asked(local, issuer.id)
+            assert (status, json.loads(text)) == (200, FIRST)
+            assert (await asked(local, "0" * 16))[0] == 503
+            assert (await asked(public, issuer.id))[0] == 404
+        assert len(provider.asked) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import json
@@ -16,7 +17,7 @@ from paceline.agent.held import Held
 from paceline.decide.gateway_health import Report
 from paceline.errors import Conflict
 from paceline.gateway import snapshot
-from paceline.kube import resync
+from paceline.kube import namespaces, resync
 from paceline.kube.client import Api
 from paceline.kube.events import Events
 from paceline.kube.family import MODELS
@@ -26,21 +27,23 @@ from paceline.reconcile.doors import Doors
 from paceline.settings import OperatorSettings
 from tests.support import consumers, gateways
 from tests.support.apiserver import FakeApiServer, Fault
-from tests.support.worlds import Closed, client, configuration, model
+from tests.support.worlds import Closed, client, configuration, eventually, model
 
 PUBLIC, SITE, CHAT = Key("ml", "public"), Key("ml", "site"), Key("ml", "chat")
 
 
 class World:
-    def __init__(self, server: FakeApiServer, api: Api, settings: OperatorSettings) -> None:
+    def __init__(
+        self, server: FakeApiServer, api: Api, settings: OperatorSettings, scopes: tuple[str | None, ...] = ("ml",)
+    ) -> None:
         self.server = server
         self.settings = settings
         self.leads = True
         events = Events(api, "one")
         self.told: list[Any] = []
         events.tell = self.told.append  # type: ignore[method-assign]
-        models = Desk(MODELS, api, ("ml",), lambda: True)
-        self.doors = Doors(api, api, models, ("ml",), events, lambda: self.settings, lambda: self.leads, lambda: True)
+        models = Desk(MODELS, api, scopes, lambda: True)
+        self.doors = Doors(api, api, models, scopes, events, lambda: self.settings, lambda: self.leads, lambda: True)
         self.desks = [models, self.doors.gateways, self.doors.consumers]
         self.board = self.doors._board
 
@@ -54,8 +57,8 @@ class World:
             for key in list(self.doors.consumers.cache.owners) if self.leads else ():
                 await self.doors._consumers.reconcile(key)
 
-    def conditions(self, kind: str, name: str) -> dict[str, tuple[str, str]]:
-        found = self.server.get(kind, "ml", name)
+    def conditions(self, kind: str, name: str, namespace: str = "ml") -> dict[str, tuple[str, str]]:
+        found = self.server.get(kind, namespace, name)
         assert found is not None
         return {one["type"]: (one["status"], one["reason"]) for one in found["status"]["conditions"]}
 
@@ -421,6 +424,85 @@ async def test_a_consumer_of_a_gateway_that_is_not_there_is_told_so(world: World
     assert world.conditions("Consumer", "site")["Accepted"] == ("False", "GatewayMissing")
 
 
+async def test_an_issuer_without_keys_is_said_of_who_has_its_tokens(world: World) -> None:
+    cluster, outside = "https://kubernetes.default.svc", "https://api.example.com/tenant"
+    jwks = {"keys": [{"kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB"}]}
+    world.server.documents = {"/.well-known/openid-configuration": {"issuer": cluster}, "/openid/v1/jwks": jwks}
+    world.server.put(a_gateway())
+    world.server.put(
+        a_consumer(team="web", credentials=[consumers.jwt(issuer=cluster), consumers.jwt("o", issuer=outside)])
+    )
+    await world.look(rounds=2)
+    known = {each.address: each.keys for each in world.program().issuers}
+    assert (json.loads(known[cluster]), known[outside]) == (jwks, "")
+    assert set(world.program().teams.values()) == {"web"}
+    posting = world.board.of(PUBLIC)
+    assert posting is not None
+    assert posting.stamp is not None
+    for lacking, ready in (
+        ({outside: "it does not answer"}, ("False", "IssuerUnreachable")),
+        ({}, ("True", "Programmed")),
+    ):
+        world.pod_reports(posting.stamp.generation, issuers=lacking)
+        await world.look(rounds=2)
+        assert world.conditions("Consumer", "site")["Ready"] == ready
+
+
+PRODUCT = {"type": "Selector", "selector": {"matchLabels": {"tier": "product"}}}
+
+
+def a_namespace(name: str, **labels: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+async def test_a_changed_label_of_a_namespace_lets_its_consumers_in_and_out(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(namespaces, "_FRESH_SECONDS", 0.05)
+    given = configuration(gateways={"tlsFolder": str(tmp_path), "hosts": ["api.example.com"]})
+    async with client(world.server, tmp_path) as api:
+        cluster = World(world.server, api, OperatorSettings.model_validate(given), (None,))
+        world.server.put(a_gateway(allowedConsumers=PRODUCT))
+        foreign = a_consumer(gatewayRefs=[{"name": "public", "namespace": "ml"}])
+        foreign["metadata"]["namespace"] = "sales"
+        world.server.put(foreign)
+        world.server.put(a_namespace("sales"))
+        await cluster.look(rounds=2)
+        assert cluster.conditions("Consumer", "site", "sales")["Accepted"] == ("False", "NotPermitted")
+        assert cluster.conditions("Gateway", "public")["Accepted"] == ("True", "Accepted")
+        doors = cluster.doors
+        running = asyncio.create_task(
+            doors._namespaces.run(lambda: bool(doors._neighbours.selecting()), doors._labelled)
+        )
+        try:
+            for labels, reason in (({"tier": "product"}, "KeyGenerated"), ({}, "NotPermitted")):
+                doors.gateways.queue.clear()
+                doors.consumers.queue.clear()
+                world.server.put(a_namespace("sales", **labels))
+                await eventually(lambda: _looked(doors), 5, "the Gateway and its Consumer are looked at")
+                await cluster.look(rounds=2)
+                assert cluster.conditions("Consumer", "site", "sales")["Accepted"][1] == reason
+                assert bool(cluster.program().models) is (reason == "KeyGenerated")
+        finally:
+            running.cancel()
+
+
+async def _looked(doors: Doors) -> bool:
+    return len(doors.gateways.queue) > 0 and len(doors.consumers.queue) > 0
+
+
+async def test_an_operator_of_some_namespaces_says_that_it_knows_no_labels(world: World) -> None:
+    world.server.put(a_gateway(allowedConsumers=PRODUCT))
+    world.server.put(a_namespace("ml", tier="product"))
+    await world.look()
+    assert world.conditions("Gateway", "public")["Accepted"] == ("True", "NamespacesUnread")
+    assert not [call for call in world.server.calls if call.path == "/api/v1/namespaces"]
+    by_name = {"type": "Selector", "selector": {"matchLabels": {"kubernetes.io/metadata.name": "sales"}}}
+    world.server.put(a_gateway(allowedConsumers=by_name))
+    await world.look()
+    assert world.conditions("Gateway", "public")["Accepted"] == ("True", "Accepted")
+
+
 class TestADeletionThatNoWatchTold:
     """Kubernetes has taken the Gateway and then children of it; of the Gateway itself nothing was heard."""
 
@@ -553,27 +635,3 @@ class TestANewLeader:
         async with self.successor(world, tmp_path) as successor:
             await successor.look()
             assert world.conditions("Gateway", "public")["Programmed"] == ("False", "AwaitingAgent")
-
-
-async def test_an_issuer_without_keys_is_said_of_who_has_its_tokens(world: World) -> None:
-    cluster, outside = "https://kubernetes.default.svc", "https://api.example.com/tenant"
-    jwks = {"keys": [{"kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB"}]}
-    world.server.documents = {"/.well-known/openid-configuration": {"issuer": cluster}, "/openid/v1/jwks": jwks}
-    world.server.put(a_gateway())
-    world.server.put(
-        a_consumer(team="web", credentials=[consumers.jwt(issuer=cluster), consumers.jwt("o", issuer=outside)])
-    )
-    await world.look(rounds=2)
-    known = {each.address: each.keys for each in world.program().issuers}
-    assert (json.loads(known[cluster]), known[outside]) == (jwks, "")
-    assert set(world.program().teams.values()) == {"web"}
-    posting = world.board.of(PUBLIC)
-    assert posting is not None
-    assert posting.stamp is not None
-    for lacking, ready in (
-        ({outside: "it does not answer"}, ("False", "IssuerUnreachable")),
-        ({}, ("True", "Programmed")),
-    ):
-        world.pod_reports(posting.stamp.generation, issuers=lacking)
-        await world.look(rounds=2)
-        assert world.conditions("Consumer", "site")["Ready"] == ready

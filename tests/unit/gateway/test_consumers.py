@@ -11,7 +11,7 @@ from paceline.gateway.consumers import callers, policy_of, unresolved
 from paceline.gateway.selector import selects
 from tests.support.consumers import budget, consumer
 from tests.support.gateways import gateway
-from tests.support.translating import seen
+from tests.support.translating import made, reasons, seen
 
 LABELS = {"tier": "product", "kubernetes.io/metadata.name": "sales"}
 
@@ -66,6 +66,23 @@ def test_a_consumer_of_another_namespace_needs_the_consent_of_the_gateways_owner
 def test_a_namespace_is_known_by_its_name_and_by_no_label_that_says_another():
     assert taken(SALES, {})
     assert not taken(SALES, {"hr": {"kubernetes.io/metadata.name": "sales"}}, namespace="hr")
+
+
+def test_a_namespace_of_which_only_the_name_is_known_is_not_taken_for_what_it_lacks():
+    without = {"type": "Selector", "selector": expression("tier", "DoesNotExist")}
+    other = {"type": "Selector", "selector": expression("tier", "NotIn", "inner")}
+    for selector in (without, other):
+        assert not taken(selector, {"hr": {}})
+        assert taken(selector, {"sales": {}})
+
+
+@pytest.mark.parametrize(
+    ("allowed", "labelled", "told"),
+    [(PRODUCT, False, True), (PRODUCT, True, False), (SALES, False, False), ({"type": "SameNamespace"}, False, False)],
+)
+def test_a_gateway_whose_selector_cannot_be_carried_out_says_so(allowed, labelled, told):
+    found = made(seen(gateway({"allowedConsumers": allowed}), labelled=labelled))
+    assert (("NamespacesUnread", "") in reasons(found)) is told
 
 
 def test_only_consumers_that_name_the_gateway_call_it():

@@ -13,6 +13,7 @@ from paceline.gateway import envoy, lua
 from paceline.gateway.envoy import documents
 from paceline.gateway.envoy.endpoints import MOST_FILES
 from paceline.gateway.ir import Admission, Branch, Cluster, Endpoint, Gateway, Pods, Policy, Prompt, Route
+from paceline.gateway.routes import UNAVAILABLE
 from tests.support import neutral
 from tests.support.neutral import EXTERNAL, SECRETS, answered_by, full, tokens
 
@@ -188,3 +189,27 @@ def test_rendering_is_the_same_each_time(case: str) -> None:
         denied=gateway.denied[::-1],
     )
     assert {name: rendered(turned)[name] for name in rendered(gateway)} == rendered(gateway)
+
+
+def test_a_class_of_its_own_counts_where_a_trusted_consumer_says_none() -> None:
+    own = Policy("Internal", "aaaaaa", ("m",), request_class="orders", trusts_class=True)
+    orders = Branch(answered_by("embed"), request_class="orders")
+    gateway = replace(full(), policies=(own, EXTERNAL), keys=(), routes=(Route("m", (orders, Branch(UNAVAILABLE))),))
+    (host,) = rendered(gateway)["rds.json"]["resources"][0]["virtual_hosts"]
+    classes = host["matcher"]["matcher_tree"]["exact_match_map"]["map"]["m"]["matcher"]["matcher_list"]["matchers"]
+    matcher = classes[0]["on_match"]["matcher"]
+    assert matcher["on_no_match"]["action"]["typed_config"]["name"] == "m/0"
+    said = matcher["matcher_list"]["matchers"][0]["on_match"]["matcher"]
+    assert set(said["matcher_tree"]["exact_match_map"]["map"]) == {"orders"}
+    assert said["on_no_match"]["action"]["typed_config"]["name"] == "m/1"
+    assert host["metadata"]["filter_metadata"] == {
+        "paceline.request": {own.name: {"class": True, "conversation": False}}
+    }
+
+
+def test_where_no_branch_tells_classes_apart_a_trusted_consumer_has_one_route() -> None:
+    own = Policy("Internal", "aaaaaa", ("m",), request_class="orders", trusts_class=True)
+    gateway = replace(full(), policies=(own,), keys=(), routes=(Route("m", (Branch(answered_by("embed")),)),))
+    (host,) = rendered(gateway)["rds.json"]["resources"][0]["virtual_hosts"]
+    found = host["matcher"]["matcher_tree"]["exact_match_map"]["map"]["m"]["matcher"]
+    assert found["on_no_match"]["action"]["typed_config"]["name"] == "m/0"

@@ -133,6 +133,24 @@ def test_a_trusted_header_that_is_none_is_refused(header: str, value: str) -> No
     assert seen.dynamic["paceline"]["error"]["param"] == header
 
 
+REVIEWER = "reviewer.9e9e.ns.me"
+
+
+@pytest.mark.parametrize("purpose", [None, "", "Review", "review,review", "chat"])
+@pytest.mark.parametrize("path", [CHAT, "/v1/models"])
+def test_a_reviewer_that_does_not_say_so_is_refused(purpose: str | None, path: str) -> None:
+    said = {"x_paceline_purpose": purpose} if purpose is not None else {}
+    seen = ask(BASE, path, x_pl_client=REVIEWER, **said)
+    assert (seen.status, seen.code) == ("403", "purpose_required")
+    assert "x-paceline-purpose: review" in (seen.text or "")
+
+
+def test_a_reviewer_that_says_so_is_answered_and_others_need_not_say_anything() -> None:
+    assert ask(BASE, x_pl_client=REVIEWER, x_paceline_purpose="review").status is None
+    assert ask(BASE, x_pl_client="external.ab12.ns.reviewer").status is None
+    assert ask(BASE, x_pl_client="external.reviewer.ns.me").status is None
+
+
 def test_a_body_that_needs_no_change_is_not_written_again() -> None:
     text = b' {"model" : "m","messages":[ ] , "max_tokens":1}\n'
     seen = ask(text, route={"bound": 5})

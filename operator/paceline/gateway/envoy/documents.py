@@ -23,6 +23,8 @@ REFUSAL = "x-paceline-refusal"
 # What a consumer whose policy is trusted may say of the class of a request, and of the conversation that it is part of.
 REQUEST_CLASS = "x-paceline-request-class"
 CONVERSATION = "x-paceline-conversation-id"
+#: What a request is for. A reviewer gets answers that nobody has approved, so its requests must say that they know.
+PURPOSE = "x-paceline-purpose"
 #: By which the adapter finds what an answer must be like.
 CHECK = "x-pl-check"
 #: Of requests that the adapter makes.

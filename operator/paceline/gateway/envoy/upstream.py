@@ -12,6 +12,7 @@ from paceline.gateway.envoy.documents import (
     HASH,
     MODEL,
     POLICY,
+    PURPOSE,
     READ,
     REQUEST_CLASS,
     TOKENS,
@@ -24,7 +25,7 @@ from paceline.gateway.ir import Cluster, External, Service
 #: What the gateway adds, and what was added for an earlier attempt: attempts share one set of headers. A client's own
 #: were removed before (see `listener`).
 _REMOVED = (
-    *(CLIENT, POLICY, MODEL, HASH, TOKENS, ASKED, REQUEST_CLASS, CONVERSATION),
+    *(CLIENT, POLICY, MODEL, HASH, TOKENS, ASKED, REQUEST_CLASS, CONVERSATION, PURPOSE),
     *("x-forwarded-proto", "x-envoy-external-address"),
 )
 #: How long a credential that was exchanged is still sent.

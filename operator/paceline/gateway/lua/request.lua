@@ -28,6 +28,7 @@ local WORDS = {
   remote_media = "This model takes images and other media only as data: URLs.",
   media_address = "Images and other media must be data: URLs, or at most 256 https:// URLs with a public host's name.",
   invalid_header = "A header is not what it may be: ",
+  purpose_required = "A reviewer's requests must say that they are reviews: send x-paceline-purpose: review.",
   method_not_allowed = "This is asked with POST.",
   unsupported_media_type = "The body must be application/json, and not compressed.",
 }
@@ -141,6 +142,8 @@ end
 
 function envoy_on_request(h)
   local headers = h:headers()
+  local reviewer = (headers:get("x-pl-client") or ""):find("^reviewer%.") -- what client ids begin with is the audience
+  if reviewer and headers:get("x-paceline-purpose") ~= "review" then return refuse(h, "403", "purpose_required") end
   local operation = OPERATIONS[(headers:get(":path") or ""):match("^[^?]*")]
   if not operation then return headers:replace("x-pl-tokens", "0") end
   if headers:get(":method") ~= "POST" then return refuse(h, "405", "method_not_allowed") end

@@ -10,6 +10,8 @@ from paceline.decide.queue import Decision, Queue, Ticket
 from paceline.ledger.service import metrics
 
 _SECOND_US = 1_000_000
+#: Requests that are over, of which it is heard from who sent the record and from the database: those of some seconds.
+_REMEMBERED = 20_000
 #: Gateways learn the address of a first engine at about the time at which the ledger does. Whoever is let through
 #: before its gateway has it finds nobody there, so nobody is for so long.
 _SETTLE_SECONDS = 1.0
@@ -30,10 +32,19 @@ class Room:
         self._waiting = metrics.waiting_requests.labels(name)
         self._in_flight = metrics.in_flight_requests.labels(name)
 
+    def knows(self, request_id: str) -> bool:
+        """Whether a request has a place here or waits for one."""
+        return self._queue.knows(request_id)
+
     @property
     def waiting(self) -> int:
         """Requests that wait."""
         return self._queue.waiting
+
+    @property
+    def in_flight(self) -> int:
+        """Places that are taken."""
+        return self._queue.in_flight
 
     async def enter(self, ticket: Ticket) -> Decision:
         """Wait for a place. Who is cancelled leaves the queue."""
@@ -98,6 +109,7 @@ class Rooms:
         self._opened = opened
         self._rooms: dict[str, Room] = {}
         self._deployments: Mapping[str, LedgerDeployment] = {}
+        self._over: dict[str, None] = {}
         self._waking: dict[str, asyncio.TimerHandle] = {}
 
     @property
@@ -124,9 +136,23 @@ class Rooms:
         return self._rooms[name]
 
     def leave(self, name: str, request_id: str) -> None:
-        """A request is over; nothing happens where its queue is kept by another replica."""
-        if name in self._rooms:
-            self._rooms[name].leave(request_id)
+        """A request is over, which is heard several times; nothing happens where its queue is kept by another replica.
+
+        It gives back the place that it got, whatever its route waits for by now: a route with several deployments waits
+        for another one, or for none, as soon as one of them is ready.
+
+        Args:
+            name: Whose engine it reached, which is one of the others there if nobody knows of a place of it; "": none.
+            request_id: Of the request.
+        """
+        if request_id in self._over:
+            return
+        self._over[request_id] = None
+        if len(self._over) > _REMEMBERED:
+            del self._over[next(iter(self._over))]
+        holding = [each for each in self._rooms.values() if each.knows(request_id)]
+        for room in holding or [self._rooms[each] for each in (name,) if each in self._rooms]:
+            room.leave(request_id)
 
     def close(self) -> None:
         """Stop all timers."""

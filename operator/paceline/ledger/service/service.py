@@ -215,9 +215,8 @@ class Service:
 
     def _heard(self, heard: Iterable[News]) -> None:
         for each in heard:
-            route = self.book.routes.get((each.gateway, each.route)) if self.book else None
-            if each.over and route is not None and route.deployment:
-                self.rooms.leave(route.deployment, each.request_id)
+            if each.over:
+                self.rooms.leave(each.deployment, each.request_id)
         self._spending.look_at({each.consumer for each in heard})
 
     def _opened(self, deployment: str) -> None:
