@@ -93,11 +93,11 @@ class Bookkeeper:
         """Generation of the document that the ledger has; 0: none, or it cannot be asked."""
         given = self._settings().gateways
         try:
-            token, trusted = ledger_access.credentials(given)
+            token, trusted = ledger_access.credentials(given, self._authority())
             headers = {"Authorization": f"Bearer {token}"}
             async with session.get(ledger_access.url(given, "/v1/config"), headers=headers, ssl=trusted) as answer:
                 return int((await answer.json(content_type=None))["generation"])
-        except (OSError, aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError):
+        except (OSError, aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError, PacelineError):
             return 0  # bringing it tells why
 
     async def _bring(self, session: aiohttp.ClientSession) -> bool:

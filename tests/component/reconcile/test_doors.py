@@ -140,7 +140,7 @@ async def test_schemas_and_the_collector_reach_the_pods_by_the_program(world: Wo
     (check,) = [json.loads(text) for place, text in made.files.items() if place.startswith("checks/")]
     assert check == {"schema": schema, "again": False}
     assert "otel.monitoring.svc:4318/v1/traces" in made.files["lds.json"]
-    text = b'{"generation":1,"program":' + snapshot.write(made) + b"}"
+    text = b'{"generation":1,"digest":"0a","program":' + snapshot.write(made) + b"}"
     assert Held(tmp_path, "ml/public").numbered(text).program == made
 
 
