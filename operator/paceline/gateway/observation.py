@@ -93,7 +93,6 @@ class Observation:
         models: The same.
         namespaces: Labels of namespaces. One that is not here has its name alone.
         texts: Of ConfigMaps of the Gateway's namespace, by their name and key; what is not here is missing.
-        exhausted: Namespace and name of Consumers whose Soft budget is spent.
         zones: Names of the time zones that there are.
         peers: The gateway's own pods that are ready.
         now: For prices that begin to hold.
@@ -107,6 +106,5 @@ class Observation:
     models: tuple[Model, ...] = ()
     namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     texts: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    exhausted: frozenset[tuple[str, str]] = frozenset()
     zones: frozenset[str] = frozenset({"UTC"})
     peers: tuple[Endpoint, ...] = ()

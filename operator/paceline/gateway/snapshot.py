@@ -31,6 +31,8 @@ class Program:
         teams: Of consumers that have one, by their client ids.
         credentials: Files of mounted Secrets that the proxy reads.
         classes: Of the requests of policies that have one, by their names.
+        suspended: Client ids of consumers that get nothing.
+        graces: Seconds for which consumers with a Soft budget are served without the ledger, by their client ids.
     """
 
     gateway: _Name
@@ -39,6 +41,8 @@ class Program:
     teams: Mapping[str, str]
     credentials: tuple[str, ...]
     classes: Mapping[str, str] = field(default_factory=dict)
+    suspended: tuple[str, ...] = ()
+    graces: Mapping[str, int] = field(default_factory=dict)
 
     __pydantic_config__ = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True)
 
@@ -52,7 +56,11 @@ _PROGRAMS = TypeAdapter(Program)
 
 
 def program(
-    gateway: Gateway, secrets: Mapping[str, str], teams: Mapping[str, str], folder: str
+    gateway: Gateway,
+    secrets: Mapping[str, str],
+    teams: Mapping[str, str],
+    folder: str,
+    graces: Mapping[str, int] | None = None,
 ) -> tuple[Program, dict[str, str]]:
     """The program of a gateway that has no problems, and the files with addresses.
 
@@ -61,6 +69,7 @@ def program(
         secrets: Keys of consumers by their reference.
         teams: Of consumers that have one, by their client ids.
         folder: Where the proxy finds the files.
+        graces: Of consumers with a Soft budget, by their client ids.
     """
     files = {place: json.dumps(document) for place, document in documents_of(gateway, secrets, folder).items()}
     served = [each.model for each in gateway.routes]
@@ -71,6 +80,8 @@ def program(
         teams=teams,
         credentials=_credentials(gateway),
         classes={each.name: each.request_class for each in gateway.policies if each.request_class},
+        suspended=tuple(each.client for each in gateway.denied),
+        graces=graces or {},
     )
     return made, {place: text for place, text in files.items() if place.startswith(ADDRESSES)}
 

@@ -145,7 +145,7 @@ class Gateways:
         A number is kept by the API server before an agent sees it: the next leader goes on from there.
         """
         gateway, made = work.gateway, work.translation
-        program, addresses = snapshot.program(made.gateway, work.secrets, work.teams, FILES)
+        program, addresses = snapshot.program(made.gateway, work.secrets, work.teams, FILES, work.graces)
         try:
             number = await self._numbered(key, gateway, program.digest)
             kept = stamp(gateway, number.data)
