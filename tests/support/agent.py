@@ -37,6 +37,7 @@ from tests.support.worlds import eventually
 POD = "public-0"
 TOKEN = "token-of-the-pod"
 KEY = Key("ns", "public")
+CLIENT = "external.ab12cd34.ns.acme"
 
 
 @dataclass
@@ -107,6 +108,7 @@ class Operator:
         self.board = Board(lambda _: None)
         self.folder = folder
         self.generation = 0
+        self.graces: dict[str, int] = {}
         self.port = free_port()
         self._server = Snapshots(self.board, self._whose)
 
@@ -121,7 +123,7 @@ class Operator:
     def post(self, wanted: Gateway, generation: int | None = None, **files: str) -> int:
         """Put a gateway up; `files` stand for files of the program, with - for . and __ for /."""
         self.generation = self.generation + 1 if generation is None else generation
-        made, addresses = program(wanted, SECRETS, {"external.ab12cd34.ns.acme": "shop"}, str(self.folder))
+        made, addresses = program(wanted, SECRETS, {CLIENT: "shop"}, str(self.folder), self.graces)
         changed = {place: files.get(place.split(".")[0], text) for place, text in made.files.items()}
         made = replace(made, files=changed)
         self.board.post(KEY, Stamp(self.generation, made.digest), made, addresses)
@@ -221,7 +223,7 @@ class Pod:
 
 
 @contextmanager
-def _made(folder: Path, first: Server, second: Server, client: aiohttp.ClientSession) -> Iterator[Pod]:
+def _made(folder: Path, first: Server, second: Server, client: aiohttp.ClientSession, url: str) -> Iterator[Pod]:
     for name in ("files", "logs"):
         (folder / name).mkdir()
     (folder / "token").write_text(TOKEN)
@@ -231,7 +233,7 @@ def _made(folder: Path, first: Server, second: Server, client: aiohttp.ClientSes
     options = {
         "gateway": "ns/public",
         "operator": f"http://{LOOPBACK}:{operator.port}",
-        "ledger": f"http://{LOOPBACK}:{ledger.port}",
+        "ledger": url or f"http://{LOOPBACK}:{ledger.port}",
         "token-file": folder / "token",
         "folder": folder / "files",
         "logs": folder / "logs",
@@ -260,12 +262,12 @@ def _made(folder: Path, first: Server, second: Server, client: aiohttp.ClientSes
 
 
 @asynccontextmanager
-async def a_pod(folder: Path) -> AsyncIterator[Pod]:
-    """Nothing is started but those around it."""
+async def a_pod(folder: Path, ledger: str = "") -> AsyncIterator[Pod]:
+    """Nothing is started but those around it; `ledger` is the URL of another one."""
     first, second = Server("first", answer), Server("second", answer)
     connector = aiohttp.TCPConnector(limit=0)
     async with serving(first, second), aiohttp.ClientSession(connector=connector) as client:
-        with _made(folder, first, second, client) as pod:
+        with _made(folder, first, second, client, ledger) as pod:
             async with pod.ledger.serving():
                 yield pod
 

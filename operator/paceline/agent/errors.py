@@ -9,5 +9,9 @@ class Unreachable(Transient):
     """A server does not answer, or not as it should; tried again with growing pauses."""
 
 
+class Disconnected(Unreachable):
+    """A server was there, and then closed the connection without an answer."""
+
+
 class ProxyGone(Transient):
     """Envoy does not answer on loopback: it starts, or has ended."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import aiohttp
 
 from paceline.agent.checkpoint import Checkpoints
+from paceline.agent.denying import Denying, now
 from paceline.agent.draining import Drain
 from paceline.agent.fetching import Fetching
 from paceline.agent.files import Folder
@@ -23,6 +24,7 @@ from paceline.agent.reporting import Reporting
 from paceline.agent.serving import Serving
 from paceline.agent.settings import Settings
 from paceline.agent.shipping import Shipping
+from paceline.agent.verdicts import Verdicts
 from paceline.agent.words import Words
 
 log = logging.getLogger(__name__)
@@ -58,7 +60,11 @@ async def serve(settings: Settings, stop: asyncio.Event, on_listen: Callable[[in
         held = Held(settings.folder, settings.gateway)
         words, files = Words(settings.logs), LogFiles(settings.logs)
         reporting = Reporting(operator, held, proxy, settings.gateway, settings.pod)
-        programmer = Programmer(Folder(settings.folder), held, proxy, words, reporting.changed)
+        verdicts = Verdicts(settings.folder)
+        programmer = Programmer(
+            Folder(settings.folder), held, proxy, words, lambda program: now(program, verdicts), reporting.changed
+        )
+        denying = Denying(ledger, verdicts, programmer.deny)
         fetching = Fetching(operator, held, programmer, settings.gateway)
         shipping = Shipping(files, Checkpoints(settings.folder), held, ledger, settings.gateway)
         keeping = Keeping(files, words, shipping, proxy, settings)
@@ -72,6 +78,8 @@ async def serve(settings: Settings, stop: asyncio.Event, on_listen: Callable[[in
                     programmer.run(),
                     fetching.programs(),
                     fetching.addresses(),
+                    denying.ask(),
+                    denying.watch(),
                     reporting.run(programmer),
                     shipping.run(),
                     keeping.run(),

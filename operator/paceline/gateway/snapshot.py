@@ -80,7 +80,7 @@ def program(
         teams=teams,
         credentials=_credentials(gateway),
         classes={each.name: each.request_class for each in gateway.policies if each.request_class},
-        suspended=tuple(each.client for each in gateway.denied),
+        suspended=tuple(each.client for each in gateway.denied if each.reason == "Suspended"),
         graces=graces or {},
     )
     return made, {place: text for place, text in files.items() if place.startswith(ADDRESSES)}

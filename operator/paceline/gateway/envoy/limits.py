@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from paceline.decide.period import SECOND
 from paceline.gateway.envoy.documents import CLIENT, POLICY, TOKENS, Document, exact, resources, typed
 from paceline.gateway.envoy.filters import DENY, LOCAL_RATELIMIT, RBAC, REQUESTS_LIMIT, TOKENS_LIMIT
 from paceline.gateway.ir import Denied, Gateway, Policy
@@ -33,7 +32,7 @@ def deny_list(denied: Iterable[Denied]) -> Document:
 
 def _until(budget: str, until_us: int) -> str:
     """As the script reads it: seconds since 1970, a space, the name."""
-    return f"{-(-until_us // SECOND)} {budget}"
+    return f"{-(-until_us // 1_000_000)} {budget}"
 
 
 def _verdict(name: str, action: str) -> Document:
