@@ -85,7 +85,7 @@ class Bookkeeper:
         url = f"https://{given.ledger_host}:{given.ledger_port}/v1/config"
         body = self._last.model_dump_json(by_alias=True, exclude_none=True).encode()
         try:
-            token, trusted = _credentials(given)
+            token, trusted = credentials(given)
             headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
             async with session.put(url, data=body, headers=headers, ssl=trusted) as answer:
                 words = await answer.json(content_type=None) if answer.status >= 400 else {}
@@ -108,7 +108,7 @@ class Bookkeeper:
         return False
 
 
-def _credentials(given: Gateways) -> tuple[str, ssl.SSLContext]:
+def credentials(given: Gateways) -> tuple[str, ssl.SSLContext]:
     """The token that the ledger gets, and whom it must be signed by. Both are exchanged in time, so they are read anew.
 
     Raises:

@@ -13,6 +13,7 @@ from paceline.kube.events import Events
 from paceline.kube.family import CALLERS, DOORS, MODELS, Family
 from paceline.kube.resources import Key
 from paceline.kube.reviews import Reviews
+from paceline.reconcile.accountant import Accountant
 from paceline.reconcile.bookkeeper import Bookkeeper
 from paceline.reconcile.consumer import Consumers
 from paceline.reconcile.desk import Desk
@@ -62,6 +63,7 @@ class Doors:
             api, self.gateways.cache, workshop, self._board, events, settings, self._standing_changed
         )
         self._bookkeeper = Bookkeeper(self._gateways.terms, settings, allowed)
+        self._accountant = Accountant(settings, allowed, self._neighbours.every_consumer, self.consumers.look_at)
         self._consumers = Consumers(
             api,
             self.consumers.cache,
@@ -70,12 +72,14 @@ class Doors:
             events,
             self._gateways.standings,
             self.gateways.look_at,
+            self._accountant.account,
         )
 
     def workers(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
-        """Parts that serve the queues, and the one that tells the ledger."""
+        """Parts that serve the queues, and those that speak to the ledger."""
         return [
             ("bookkeeper", self._bookkeeper.run()),
+            ("accountant", self._accountant.run()),
             *self.gateways.workers(_WORKERS, self._gateways.reconcile),
             *self.consumers.workers(_WORKERS, self._consumers.reconcile),
         ]

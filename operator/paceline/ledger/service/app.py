@@ -9,7 +9,18 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from paceline.errors import PacelineError
-from paceline.ledger.service import admission, configuring, deny, health, http, metrics, places, reading, records
+from paceline.ledger.service import (
+    admission,
+    budgets,
+    configuring,
+    deny,
+    health,
+    http,
+    metrics,
+    places,
+    reading,
+    records,
+)
 from paceline.ledger.service.http import IDENTITY, Refused
 from paceline.ledger.service.service import SERVICE, Service
 from paceline.ledger.service.verifier import Scope
@@ -24,6 +35,7 @@ SCOPES: dict[str, Scope] = {
     "/v1/admission": "gateway",
     "/v1/config": "configure",
     "/v1/places": "peer",
+    "/v1/budgets": "read",
     "/v1/usage": "read",
     "/v1/slo": "read",
     "/v1/history": "read",
@@ -45,6 +57,7 @@ def build(service: Service) -> web.Application:
             web.post("/v1/places", places.place),
             web.put("/v1/config", configuring.configure),
             web.get("/v1/config", configuring.generation),
+            web.get("/v1/budgets", budgets.show_budgets),
             web.get("/v1/usage", reading.show_usage),
             web.get("/v1/slo", reading.show_slo),
             web.get("/v1/history", reading.show_history),
