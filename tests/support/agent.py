@@ -191,9 +191,10 @@ class Pod:
     def envoy(self) -> Proxy:
         return self.envoys[-1]
 
-    def start_envoy(self) -> Proxy:
-        """As the container does, on whatever files there are."""
-        command = [envoy.ensure(), "-c", self.folder / "files/bootstrap.json", *ARGUMENTS]
+    def start_envoy(self, flush_ms: int = 20) -> Proxy:
+        """As the container does, on whatever files there are; its log is written each so many milliseconds."""
+        arguments = (*ARGUMENTS[:-1], str(flush_ms))
+        command = [envoy.ensure(), "-c", self.folder / "files/bootstrap.json", *arguments]
         log = self.folder / "logs/envoy.log"
         with (self.folder / "envoy.err").open("ab") as output:
             process = subprocess.Popen([*command, "--log-path", log], stdout=output, stderr=output)

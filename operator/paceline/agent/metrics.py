@@ -52,6 +52,11 @@ dropped_bytes_total = Counter(
     registry=REGISTRY,
 )
 
+unrecorded_total = Counter(
+    "paceline_gateway_requests_unrecorded",
+    "Requests that Envoy has counted and that left no record.",
+    registry=REGISTRY,
+)
 denied_consumers = Gauge(
     "paceline_gateway_denied_consumers",
     "Consumers that get nothing now: Budget (used up), Suspended, or Unasked (the ledger is silent for too long).",

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import aiohttp
 
 from paceline.agent.checkpoint import Checkpoints
+from paceline.agent.counting import watch
 from paceline.agent.denying import Denying, now
 from paceline.agent.draining import Drain
 from paceline.agent.fetching import Fetching
@@ -82,6 +83,7 @@ async def serve(settings: Settings, stop: asyncio.Event, on_listen: Callable[[in
                     denying.watch(),
                     reporting.run(programmer),
                     shipping.run(),
+                    watch(proxy, shipping.counting),
                     keeping.run(),
                 )
             ]
