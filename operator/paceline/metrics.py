@@ -53,6 +53,11 @@ condition = Gauge(
     ["namespace", "name", "condition"],
     registry=REGISTRY,
 )
+ledger_read_failures_total = Counter(
+    "paceline_ledger_read_failures",
+    "Times the ledger could not be asked what users met.",
+    registry=REGISTRY,
+)
 ledger_config_failures_total = Counter(
     "paceline_ledger_config_failures",
     "Times the ledger could not be told of consumers, prices and models.",

@@ -41,6 +41,7 @@ SIGNS = {
     "PacelineLedgerNotTold": {f"paceline_ledger_config_failures_total{POD}": "0+1x60"},
     "PacelineRecordsUnreadable": {'paceline_ledger_records_total{outcome="Quarantined"}': "0x50 1x10"},
     "PacelineReservationsExpired": {f"paceline_ledger_reservations_expired_total{POD}": "0x50 1x10"},
+    "PacelineUsageUnknown": {'paceline_ledger_unmeasured_answers_total{model="a",source="Missing"}': "0x50 1x10"},
     "PacelineReservationOverrun": {f"paceline_ledger_reservation_overruns_total{POD}": "0x50 1x10"},
 }
 #: The same metrics while all is well; without a leader nothing is well.

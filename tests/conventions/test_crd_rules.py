@@ -253,7 +253,7 @@ def test_rules_say_what_must_be_and_not_what_should(path, node):
         words = rule.get("message", "") + rule.get("messageExpression", "")
         assert "should" not in words, path
         assert re.search(r"must|may not|needs", words), path
-        assert node["type"] != "object" or "additionalProperties" in node or rule["fieldPath"], path
+        assert node.get("type") != "object" or "additionalProperties" in node or rule["fieldPath"], path
 
 
 @each_field

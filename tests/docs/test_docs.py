@@ -151,4 +151,4 @@ def test_the_tutorial_uses_the_manifest_and_the_names_of_the_demo() -> None:
 def test_every_typer_group_is_found_by_the_checks_above() -> None:
     """A group's commands are checked one by one; a group that hid them would make the checks empty."""
     groups = [name for name, entry in COMMANDS.items() if getattr(load(name, entry), "commands", None)]
-    assert groups == ["local", "rollout", "gateway-agent"]
+    assert groups == ["local", "rollout", "key", "usage", "gateway-agent"]

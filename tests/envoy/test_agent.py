@@ -302,7 +302,9 @@ async def test_requests_without_a_record_are_found_by_envoy_s_counters(serving: 
     await eventually(lambda: len(serving.ledger.found) == 3)
     await asyncio.sleep(LOOKS_SECONDS)
     serving.kill_envoy()
-    serving.start_envoy(flush_ms=60_000)
+    serving.flush_milliseconds, usual = 60_000, serving.flush_milliseconds
+    serving.start_envoy()
+    serving.flush_milliseconds = usual
     await until_status(serving, "/readyz", 200)
     for _ in range(5):
         await serving.ask()

@@ -48,7 +48,7 @@ async def ledger(folder: Path, port: int) -> AsyncIterator[Desk]:
 
 @asynccontextmanager
 async def brought(folder: Path, port: int) -> AsyncIterator[Pod]:
-    async with a_pod(folder, f"http://{LOOPBACK}:{port}") as pod:
+    async with a_pod(folder, port) as pod:
         pod.operator.graces = {CLIENT: GRACE}
         labels = (("backend", "main"), ("model", "engine-a"))
         first, *others = pod.gateway.clusters
@@ -108,7 +108,9 @@ async def test_without_the_ledger_a_budget_is_served_for_its_grace_and_then_refu
     async with brought(tmp_path, port) as pod:
         async with ledger(tmp_path, port) as desk:
             assert (await desk.configure(document("9"))).status == 200
-            await until(pod, 200, 10)
+            kept = pod.folder / "files/agent/verdicts.json"
+            await eventually(lambda: not json.loads(kept.read_text())["silent"], 10, "an answer of the ledger")
+            await until(pod, 200, 2)
             end = time.monotonic() + GRACE
             while time.monotonic() < end:
                 assert await answered(pod, 200)

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from paceline.api.names import LABEL_REVISION, child_name
+from paceline.api.names import GATEWAY_ROLE, LABEL_GATEWAY, LABEL_REVISION, child_name
+from paceline.render.gateway.stamp import stamp_name
 from tests.examiner.record import Event, Json, Place, final, made_and_gone, ordered
 
 #: Members of metadata that each object has its own of.
@@ -22,10 +23,16 @@ _WORDS = (
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "UID"),
     (re.compile(r"\bsha256:[0-9a-f]+"), "DIGEST"),
     (re.compile(r"\b\d{1,3}(\.\d{1,3}){3}\b"), "IP"),
+    # How many programs a gateway had is no part of a state.
+    (re.compile(r'"generation": "\d+"'), '"generation": "NUMBER"'),
+    (re.compile(r'"generationServed": \d+'), '"generationServed": "NUMBER"'),
+    (re.compile(r"\bconfiguration \d+"), "configuration NUMBER"),
 )
 #: Made by controllers under generated names; those of one revision are alike.
 _GENERATED = {"pods", "replicasets"}
 _HASH = "pod-template-hash"
+#: The one Gateway of a run, where there is one.
+DOOR = "door"
 
 #: Plural and canonical name.
 Key = tuple[str, str]
@@ -42,6 +49,7 @@ class Names:
     def of(cls, namespace: str, model: str, events: Iterable[Event]) -> Names:
         """The names of one run. Revisions are numbered in the order in which they were first kept."""
         words = {namespace: "NS", model: "MODEL", child_name(namespace, model): "CHILD"}
+        words |= {child_name(namespace, DOOR, GATEWAY_ROLE): "DOOR", stamp_name(namespace, DOOR): "STAMP"}
         known = ordered(events)
         for event in known:
             labels = event.object["metadata"].get("labels") or {}
@@ -52,7 +60,7 @@ class Names:
                 words.setdefault(labels.get(LABEL_REVISION, name), number)
         for event in known:
             labels = event.object["metadata"].get("labels") or {}
-            revision = words.get(labels.get(LABEL_REVISION, ""), "R?")
+            revision = "DOOR" if LABEL_GATEWAY in labels else words.get(labels.get(LABEL_REVISION, ""), "R?")
             if event.resource in _GENERATED:
                 words[event.object["metadata"]["name"]] = f"{event.resource}-of-{revision}"
                 if _HASH in labels:

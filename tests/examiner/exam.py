@@ -14,7 +14,7 @@ from tests.examiner.lesson import Lesson, Outcome, learn
 from tests.examiner.plan import Plan
 from tests.examiner.room import Hall, Room
 from tests.examiner.tenant import MODEL
-from tests.examiner.workloads import WORKLOADS, Workload
+from tests.examiner.workloads import EVERY, Workload
 from tests.faultproxy.calls import Call, Which
 from tests.faultproxy.rules import Action, Answer, AsOf, Cut, Delay, Moment, Rule, Strike, Truncated
 
@@ -44,7 +44,7 @@ _OLD_LISTS = ("deployments", "pods", "endpointslices")
 
 def examine(hall: Hall, plan: Plan) -> Outcome:
     """Run a plan."""
-    return _run(hall, WORKLOADS[plan.workload], plan)
+    return _run(hall, EVERY[plan.workload], plan)
 
 
 def lesson(hall: Hall, workload: str, run: Callable[..., list[Outcome]]) -> Lesson:
@@ -53,7 +53,7 @@ def lesson(hall: Hall, workload: str, run: Callable[..., list[Outcome]]) -> Less
     Raises:
         AssertionError: a clean run did not end well.
     """
-    first, second = run(lambda _: _run(hall, WORKLOADS[workload], None), range(2))
+    first, second = run(lambda _: _run(hall, EVERY[workload], None), range(2))
     for outcome in (first, second):
         assert not outcome.problems, f"{workload}, undisturbed: {outcome.problems}"
     return learn(workload, first, second)
@@ -65,11 +65,11 @@ def _run(hall: Hall, workload: Workload, plan: Plan | None) -> Outcome:
     problems: list[str] = []
     struck: Callable[[], bool] = lambda: True  # noqa: E731 - the empty case of `_arm`
     seconds = 0.0
-    with hall.room(namespace, lens) as room:
+    with hall.room(namespace, lens, door=workload.door) as room:
         try:
             for step in workload.before:
-                step.act(room.tenant)
-                room.until(lambda step=step: step.comes(room.tenant), CONVERGES_SECONDS, step.ends)
+                step.act(room.subject)
+                room.until(lambda step=step: step.comes(room.subject), CONVERGES_SECONDS, step.ends)
             room.quiet(_SETTLES_SECONDS, 20)
             if plan is not None:
                 struck = _arm(room, plan)
@@ -78,7 +78,7 @@ def _run(hall: Hall, workload: Workload, plan: Plan | None) -> Outcome:
             seconds = _steps(room, workload)
             problems += _restlessness(room)
         except (AssertionError, httpx.HTTPError) as error:
-            problems.append(str(error))
+            problems.append(f"{error}{room.told()}")
         events = hall.tower.events(namespace)
         # While nobody tears the namespace down.
         outcome = Outcome(
@@ -91,6 +91,7 @@ def _run(hall: Hall, workload: Workload, plan: Plan | None) -> Outcome:
             tuple(problems),
             struck(),
             seconds,
+            tuple(room.door.courier.glimpses) if room.door else (),
         )
     hall.tower.forget(namespace)
     return outcome
@@ -101,8 +102,8 @@ def _steps(room: Room, workload: Workload) -> float:
     begun = time.monotonic()
     for step in workload.steps:
         begun = time.monotonic()
-        step.act(room.tenant)
-        room.until(lambda step=step: step.comes(room.tenant), CONVERGES_SECONDS, step.ends)
+        step.act(room.subject)
+        room.until(lambda step=step: step.comes(room.subject), CONVERGES_SECONDS, step.ends)
     return time.monotonic() - begun
 
 

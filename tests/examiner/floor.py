@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from paceline.api.names import LABEL_REVISION
 from tests.examiner.canonical import ready
-from tests.examiner.record import Event, Json, ordered
+from tests.examiner.record import Event, Json, of_model, ordered
 
 
 def floor_of(spec: Json) -> int:
@@ -43,6 +43,8 @@ class Floor:
 
     def take(self, event: Event) -> None:
         """Take one event; they come in the API server's order."""
+        if not of_model(event):
+            return
         if event.resource == "modeldeployments":
             self._take_model(event)
         elif event.resource == "deployments":

@@ -1,15 +1,18 @@
-"""I2, I3, I4, I7, I8: what holds at every moment, whatever fails. I1 is in floor.py."""
+"""I2, I3, I4, I7, I8: what holds at every moment, whatever fails. I1 is in floor.py, G1 to G4 in programs.py."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from paceline.kube.family import MODELS
-from tests.examiner import floor
-from tests.examiner.record import Event, Json, Place, ordered
+from paceline.api.names import LABEL_GATEWAY, LABEL_OWNER
+from paceline.kube.family import DOORS, MODELS
+from tests.examiner import floor, programs
+from tests.examiner.record import KINDS, Event, Json, Place, ordered
 
-_APPLIED = frozenset(resource.plural for resource in MODELS.applied)
+_APPLIED = frozenset(resource.plural for resource in (*MODELS.applied, *DOORS.applied)) | {"secrets"}
+#: ServiceAccount, two ConfigMaps, Service, PodDisruptionBudget and Deployment; their names never change.
+_OF_DOOR = 6
 #: Besides revisions a model has a ServiceAccount, a Service, a PodDisruptionBudget and a Deployment.
 _SINGLE = 4
 _FORBIDDEN = ("hostNetwork", "hostPID", "hostIPC")
@@ -21,14 +24,14 @@ def owners(obj: Json) -> list[str]:
     return [reference["uid"] for reference in references if reference.get("controller")]
 
 
-def models(events: Iterable[Event]) -> set[str]:
-    """The uids of all models that ever were."""
-    return {event.uid for event in events if event.resource == "modeldeployments"}
+def known_owners(events: Iterable[Event]) -> set[str]:
+    """The uids of all objects of our kinds that ever were."""
+    return {event.uid for event in events if event.resource in KINDS}
 
 
 def one_owner(events: Sequence[Event]) -> Iterator[str]:
     """I2: a child always has exactly one owner, which exists or existed; at the end one that exists."""
-    known, there = models(events), {}
+    known, there = known_owners(events), {}
     for event in events:
         if event.type == "DELETED":
             there.pop(event.uid, None)
@@ -37,7 +40,7 @@ def one_owner(events: Sequence[Event]) -> Iterator[str]:
         if event.resource in _APPLIED:
             found = owners(event.object)
             if len(found) != 1 or found[0] not in known:
-                yield f"I2: {_named(event)} is controlled by {found or 'nobody'}, which is no one model"
+                yield f"I2: {_named(event)} is controlled by {found or 'nobody'}, which is no one object of ours"
     for event in there.values():
         if event.resource in _APPLIED and not set(owners(event.object)) & there.keys():
             yield f"I2: {_named(event)} is left over: its owner is gone"
@@ -48,14 +51,14 @@ def at_home(events: Sequence[Event], elsewhere: Collection[str]) -> Iterator[str
     for event in events:
         for uid in owners(event.object):
             if uid in elsewhere:
-                yield f"I3: {_named(event)} belongs to the model {uid} of another namespace"
+                yield f"I3: {_named(event)} belongs to {uid} of another namespace"
 
 
 def only_forward(events: Sequence[Event]) -> Iterator[str]:
     """I4: observedGeneration never goes back, and lastTransitionTime only changes with a condition's status."""
     before: dict[str, Json] = {}
     for event in events:
-        if event.resource != "modeldeployments" or event.type == "DELETED":
+        if event.resource not in KINDS or event.type == "DELETED":
             continue
         status = event.object.get("status") or {}
         earlier = before.get(event.uid, {})
@@ -73,6 +76,11 @@ def only_forward(events: Sequence[Event]) -> Iterator[str]:
 
 def few(events: Sequence[Event]) -> Iterator[str]:
     """I7: a model never has more objects than its history allows: some revisions besides those that pods may run."""
+    yield from _too_many(events)
+    yield from _too_many_of_a_door(events)
+
+
+def _too_many(events: Sequence[Event]) -> Iterator[str]:
     there: dict[Place, Event] = {}
     limit = 0
     for event in events:
@@ -80,7 +88,7 @@ def few(events: Sequence[Event]) -> Iterator[str]:
             rollout = event.object["spec"].get("rollout") or {}
             pods = event.object["spec"].get("replicas", 1) + rollout.get("maxSurge", 1)
             limit = max(limit, _SINGLE + 1 + pods + rollout.get("revisionHistoryLimit", 5))
-        if event.resource not in _APPLIED:
+        if event.resource not in _APPLIED or LABEL_OWNER not in _labels(event):
             continue
         if event.type == "DELETED":
             there.pop(event.place, None)
@@ -88,6 +96,20 @@ def few(events: Sequence[Event]) -> Iterator[str]:
         there[event.place] = event
         if len(there) > limit:
             yield f"I7: {len(there)} objects, at most {limit} should be: {_named(event)} is one too many"
+
+
+def _too_many_of_a_door(events: Sequence[Event]) -> Iterator[str]:
+    there: set[Place] = set()
+    for event in events:
+        if event.resource in _APPLIED and LABEL_GATEWAY in _labels(event) and event.place not in there:
+            there.add(event.place)
+            if len(there) > _OF_DOOR:
+                yield f"I7: {len(there)} names of a Gateway's objects, at most {_OF_DOOR} should be: {_named(event)}"
+
+
+def _labels(event: Event) -> Json:
+    found: Json = event.object["metadata"].get("labels") or {}
+    return found
 
 
 def restricted(events: Sequence[Event]) -> Iterator[str]:
@@ -122,7 +144,7 @@ def _named(event: Event) -> str:
 
 
 CHECKS: tuple[Callable[[Sequence[Event]], Iterable[str]], ...] = (
-    floor.breaches, one_owner, only_forward, few, restricted,
+    floor.breaches, one_owner, only_forward, few, restricted, programs.stamps, programs.keys,
 )  # fmt: skip
 
 

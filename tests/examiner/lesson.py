@@ -10,6 +10,7 @@ from typing import Any
 from tests.examiner.canonical import Counts, Key, Names, counts, end_state, flat
 from tests.examiner.journal import Write
 from tests.examiner.lens import Frame
+from tests.examiner.programs import Glimpse
 from tests.examiner.record import Event
 
 _MISSING = object()
@@ -23,6 +24,7 @@ class Outcome:
         problems: What went wrong in ways that need no comparison: an exit, a deadline, a write in the quiet window.
         struck: Whether the trouble of the plan happened; true without one.
         seconds: From the last step of the workload until it had converged.
+        glimpses: The programs that the agents of its Gateway got, in order.
     """
 
     namespace: str
@@ -34,6 +36,7 @@ class Outcome:
     problems: tuple[str, ...] = ()
     struck: bool = True
     seconds: float = 0.0
+    glimpses: Sequence[Glimpse] = ()
 
     @property
     def names(self) -> Names:

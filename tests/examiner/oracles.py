@@ -8,6 +8,7 @@ from typing import Any
 from tests.examiner.canonical import counts, end_state, flat
 from tests.examiner.invariants import violations
 from tests.examiner.lesson import Lesson, Outcome
+from tests.examiner.programs import misled
 
 _MISSING = "nothing"
 
@@ -18,7 +19,7 @@ def complaints(lesson: Lesson, outcome: Outcome, elsewhere: Collection[str] = ()
     Args:
         lesson: What is expected.
         outcome: What was seen.
-        elsewhere: The uids of models of other namespaces.
+        elsewhere: The uids of objects of our kinds of other namespaces.
     """
     return [
         *outcome.problems,
@@ -26,6 +27,7 @@ def complaints(lesson: Lesson, outcome: Outcome, elsewhere: Collection[str] = ()
         *same_counts(lesson, outcome),
         *guarded(outcome),
         *violations(outcome.events, elsewhere),
+        *misled(outcome.events, outcome.glimpses),
     ]
 
 

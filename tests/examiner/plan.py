@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.examiner.lesson import Lesson
+from tests.examiner.record import KINDS
 
 KILLS = ("kill-before", "kill-unanswered", "kill-answered")
 WATCHES = ("hide", "twice", "stale", "stale-restart")
@@ -66,7 +67,7 @@ def plans(lesson: Lesson) -> list[Plan]:
     - writes that changed nothing: no state lies between before and after;
     - errors of the second and later calls of a name: the code that reads the answer is the same, and the state in
       which it is read is that of a kill at the same call (status writes: the first and the last);
-    - outside of `create`, where all of them are tried, errors that are read as another one is;
+    - outside of `create` and `door-create`, where all of them are tried, errors that are read as another one is;
     - events of a sort that came before (pods of one revision are alike), and of EndpointSlices, of which nothing is
       decided, everything but a missing event;
     - a view of children that stands still after the last write: nothing is done on it. (On an old view of the model
@@ -79,7 +80,7 @@ def _points(lesson: Lesson) -> Iterator[tuple[str, str, int]]:
     for point, number in lesson.writes:
         for kill in KILLS:
             yield kill, point, number
-    everything = lesson.workload == "create"
+    everything = lesson.workload in {"create", "door-create"}
     for point, number in _first_and_last(lesson.writes):
         for error in ERRORS if everything else SORTS:
             yield error, point, number
@@ -91,7 +92,7 @@ def _points(lesson: Lesson) -> Iterator[tuple[str, str, int]]:
         if resource == "endpointslices":
             continue
         yield "twice", resource, number
-        if followed or resource == "modeldeployments":
+        if followed or resource in KINDS:
             yield "stale", resource, number
             yield "stale-restart", resource, number
 

@@ -10,9 +10,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from paceline.api.names import LABEL_OWNER
+from paceline.api.names import LABEL_GATEWAY, LABEL_OWNER
+from paceline.kube.family import FAMILIES
 
 Json = dict[str, Any]
+#: Plurals of our kinds.
+KINDS = frozenset(family.itself.plural for family in FAMILIES)
+_KIND_NAMES = frozenset(family.itself.kind for family in FAMILIES)
 #: Plural and name.
 Place = tuple[str, str]
 
@@ -51,9 +55,19 @@ class Event:
 
 
 def ours(event: Event) -> bool:
+    """Whether it is about an object of our kinds or something that was made for one."""
+    metadata = event.object["metadata"]
+    labels = metadata.get("labels") or {}
+    if event.resource in KINDS or LABEL_OWNER in labels or LABEL_GATEWAY in labels:
+        return True
+    # A generated key has no label of its owner: nobody lists Secrets.
+    references = metadata.get("ownerReferences") or ()
+    return event.resource == "secrets" and any(one.get("kind") in _KIND_NAMES for one in references)
+
+
+def of_model(event: Event) -> bool:
     """Whether it is about a model or something that was made for one."""
-    labels = event.object["metadata"].get("labels") or {}
-    return event.resource == "modeldeployments" or LABEL_OWNER in labels
+    return event.resource == "modeldeployments" or LABEL_OWNER in (event.object["metadata"].get("labels") or {})
 
 
 def ordered(events: Iterable[Event]) -> list[Event]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from paceline.kube.resources import MODELDEPLOYMENTS
 from tests.examiner.floor import settled
-from tests.examiner.record import Event, Json, ours
+from tests.examiner.record import Event, Json, of_model, ours
 from tests.examiner.tower import Tower
 from tests.support.objects import Objects
 from tests.support.operator_process import NOWHERE
@@ -68,9 +68,9 @@ class Tenant:
     # What is seen.
 
     def all(self, plural: str) -> list[Json]:
-        """The objects of a kind that are ours."""
+        """The objects of a kind that are the model's."""
         state = self.tower.state(self.namespace)
-        return [obj for (kind, _), obj in state.items() if kind == plural and ours(Event(0, "", kind, obj))]
+        return [obj for (kind, _), obj in state.items() if kind == plural and of_model(Event(0, "", kind, obj))]
 
     def served(self) -> bool:
         """Whether the spec that was asked for last is carried out, by all accounts."""

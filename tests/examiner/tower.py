@@ -13,13 +13,13 @@ from typing import Any
 
 import httpx
 
-from paceline.kube.family import MODELS
-from paceline.kube.resources import MODELDEPLOYMENTS, PODS, Resource
-from tests.examiner.record import Event, Json, Place
+from paceline.kube.family import FAMILIES, MODELS
+from paceline.kube.resources import CONFIGMAPS, PODS, SECRETS, Resource
+from tests.examiner.record import KINDS, Event, Json, Place
 from tests.support.waiting import wait_until
 
 REPLICASETS = Resource("apps", "v1", "replicasets", "ReplicaSet")
-WATCHED = (MODELDEPLOYMENTS, *MODELS.applied, REPLICASETS, PODS)
+WATCHED = (*(family.itself for family in FAMILIES), *MODELS.applied, CONFIGMAPS, SECRETS, REPLICASETS, PODS)
 #: How long one watch lasts, and so the longest time that the end takes.
 _SECONDS = 5
 
@@ -33,7 +33,7 @@ class Tower:
         self._events: dict[str, list[Event]] = defaultdict(list)
         self._state: dict[str, dict[Place, Json]] = defaultdict(dict)
         self._forgotten: set[str] = set()
-        self._models: dict[str, str] = {}
+        self._owners: dict[str, str] = {}
         self._ended = threading.Event()
         self._threads: list[threading.Thread] = []
         self._broken: list[str] = []
@@ -49,9 +49,9 @@ class Tower:
             return dict(self._state[namespace])
 
     def elsewhere(self, namespace: str) -> set[str]:
-        """The uids of all models that other namespaces ever had."""
+        """The uids of all objects of our kinds that other namespaces ever had."""
         with self._lock:
-            return {uid for uid, home in self._models.items() if home != namespace}
+            return {uid for uid, home in self._owners.items() if home != namespace}
 
     def forget(self, namespace: str) -> None:
         """Keep nothing of a namespace any more."""
@@ -111,8 +111,8 @@ class Tower:
     def _take(self, event: Event) -> None:
         namespace = event.object["metadata"]["namespace"]
         with self._lock:
-            if event.resource == MODELDEPLOYMENTS.plural:
-                self._models[event.uid] = namespace
+            if event.resource in KINDS:
+                self._owners[event.uid] = namespace
             if namespace in self._forgotten:
                 return
             self._events[namespace].append(event)

@@ -1,10 +1,12 @@
-"""What users do with a model, step by step; each step is waited for before the next one."""
+"""What users do with a model or with a Gateway, step by step; each step is waited for before the next one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from tests.examiner.door import Door
 from tests.examiner.tenant import Tenant
 
 
@@ -13,11 +15,12 @@ class Step:
     """Something that is done, and what must come of it.
 
     Attributes:
+        act: What is done with the Tenant or, where a Gateway is examined, the Door.
         ends: What comes of it, for the failure.
     """
 
-    act: Callable[[Tenant], None]
-    comes: Callable[[Tenant], bool]
+    act: Callable[[Any], None]
+    comes: Callable[[Any], bool]
     ends: str = "the spec is carried out"
 
 
@@ -28,11 +31,13 @@ class Workload:
     Attributes:
         before: What leads to its beginning; no plan disturbs it, for it is the workload `create`.
         steps: What is examined.
+        door: With a Gateway and a Consumer.
     """
 
     name: str
     before: tuple[Step, ...]
     steps: tuple[Step, ...]
+    door: bool = False
 
 
 def wants(**spec: object) -> Step:
@@ -62,3 +67,26 @@ _ALL = (
     Workload("recreate", _CREATED, (Step(_again, Tenant.served),)),
 )
 WORKLOADS = {each.name: each for each in _ALL}
+
+
+def opens(act: Callable[[Door], None]) -> Step:
+    """Ask something of a Gateway or its Consumer, until it is carried out."""
+    return Step(act, Door.served)
+
+
+_OPENED = (opens(Door.open),)
+_DOORS = (
+    Workload("door-create", (), _OPENED, door=True),
+    Workload("door-route", _OPENED, (opens(lambda door: door.want(("bot", "helper"))),), door=True),
+    Workload(
+        "door-rotate",
+        (opens(lambda door: door.open("k1")),),
+        (opens(lambda door: door.let_in("k1", "k2")), opens(lambda door: door.let_in("k2"))),
+        door=True,
+    ),
+    Workload("door-suspend", _OPENED, (opens(lambda door: door.let_in(suspended=True)),), door=True),
+    Workload("door-delete", _OPENED, (Step(Door.close, Door.gone, "nothing is left"),), door=True),
+    Workload("door-recreate", _OPENED, (opens(Door.anew),), door=True),
+)
+DOORS = {each.name: each for each in _DOORS}
+EVERY = WORKLOADS | DOORS

@@ -7,6 +7,7 @@ from dataclasses import replace
 from paceline.gateway.ir import (
     Admission,
     Branch,
+    Check,
     Cluster,
     Denied,
     Endpoint,
@@ -27,6 +28,7 @@ from paceline.gateway.ir import (
     Share,
     Target,
     Tls,
+    Tracing,
 )
 
 #: By which the gateway's pod is known to our own services.
@@ -166,4 +168,44 @@ def empty() -> Gateway:
     )
 
 
-CASES = {"empty": empty, "full": full, "minimal": minimal}
+def checked() -> Gateway:
+    """One model whose answers are checked, and one whose are not."""
+    check = Check('{"type": "object", "required": ["answer"]}', again=True)
+    answer = answered_by(
+        "main",
+        "openai",
+        timeout_seconds=120,
+        prompt=Prompt("support@7", "Answer in JSON."),
+        max_output_tokens=512,
+        mirror=Mirror("shadow", 5),
+        check=check,
+    )
+    strict = replace(answer, admission=Admission("ledger", 5))
+    main = Cluster("main", Pods((Endpoint("10.0.0.1", 8000),)), "support-llm", "Continuous")
+    return Gateway(
+        name="checked",
+        namespace="ns",
+        listener=Listener(8080),
+        policies=(INTERNAL, BOUND),
+        keys=(key(INTERNAL, "staff", "ns/staff-key/token"), key(BOUND, "bound", "ns/bound-key/token")),
+        routes=(
+            Route("support/bot", (Branch(strict, reserves="Money"), Branch(answer))),
+            Route("tiny", (Branch(answered_by("main")),)),
+        ),
+        clusters=(
+            main,
+            replace(main, name="shadow", model="support-next"),
+            Cluster("openai", External("api.example.com"), "gpt-4o"),
+        ),
+        services=(Service("ledger", "ledger.paceline.svc", 8080),),
+        adapter_port=9004,
+    )
+
+
+def traced() -> Gateway:
+    """Spans of a tenth of all requests, those of the adapter among them."""
+    services = (Service("ledger", "ledger.paceline.svc", 8080), Service("traces", "otel.monitoring.svc", 4318))
+    return replace(checked(), name="traced", services=services, tracing=Tracing("traces", 10))
+
+
+CASES = {"checked": checked, "traced": traced, "empty": empty, "full": full, "minimal": minimal}

@@ -13,5 +13,9 @@ class Disconnected(Unreachable):
     """A server was there, and then closed the connection without an answer."""
 
 
+class NotLeading(Unreachable):
+    """This replica of the operator takes no reports; another one does."""
+
+
 class ProxyGone(Transient):
     """Envoy does not answer on loopback: it starts, or has ended."""

@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 #: How long the operator may keep us waiting for news.
 WAIT_SECONDS = 25
 _BACKOFF = Backoff(first=0.2, most=10.0)
+#: Failures in a row that are said: a replica that is behind sends agents to another one, and so does one that ends.
+_TOLD_AT = 3
 #: After an answer that is of no use.
 _USELESS_SECONDS = 2.0
 
@@ -79,14 +81,14 @@ async def _again(what: str, fetch: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await fetch()
-            if failures:
+            if failures >= _TOLD_AT:
                 log.info("the operator gives its %s again", what)
             failures = 0
             metrics.fetched[what] = boottime()
         except Unreachable as error:
             failures += 1
             metrics.failures_total.labels("Fetch").inc()
-            if failures == 1:
+            if failures == _TOLD_AT:
                 log.warning("no %s: %s. What is here goes on serving.", what, error.message)
             await asyncio.sleep(_BACKOFF.delay(failures))
         except ValueError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from paceline.agent.files import OWN, put, take
+from paceline.agent.files import OWN, Folder, put, take
 from paceline.gateway.snapshot import ADDRESSES, Program, parse, write
 
 #: Of a file within the folder: no way leads out of it.
@@ -29,12 +28,19 @@ class Numbered:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where pods are."""
+    """Where pods are.
+
+    Attributes:
+        since: The version that these are a change of; "": they are all.
+        gone: Places that are no more.
+    """
 
     version: str
     files: Mapping[str, str]
+    since: str = ""
+    gone: tuple[str, ...] = ()
 
-    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+    __pydantic_config__ = ConfigDict(extra="ignore", strict=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,6 @@ class Refused:
     words: str
 
 
-NOWHERE = Addresses("", {})
 _ADDRESSES = TypeAdapter(Addresses)
 _REFUSED = TypeAdapter(Refused)
 _GENERATION = TypeAdapter(_Generation)
@@ -69,11 +74,12 @@ class Held:
     def __init__(self, folder: Path, gateway: str) -> None:
         self._gateway = gateway
         self._program = folder / OWN / "program.json"
-        self._addresses = folder / OWN / "addresses.json"
+        self._addresses = Folder(folder / OWN / "addresses")
         self._refused = folder / OWN / "refused.json"
         text = take(self._program)
         self.program = self._read(text) if text else None
-        self.addresses = _addresses(take(self._addresses) or "") or NOWHERE
+        #: Their version is asked for anew: an agent that ended may have kept a part of a change.
+        self.addresses = Addresses("", self._addresses.present())
         self.refused = _refused(take(self._refused) or "")
 
     def numbered(self, text: bytes) -> Numbered:
@@ -103,14 +109,29 @@ class Held:
         put(self._program, f"{head}{write(numbered.program).decode()}}}")
         self.program = numbered
 
-    def move(self, addresses: Addresses) -> None:
-        """Hold addresses from now on.
+    def difference(self, told: Addresses) -> Addresses:
+        """What changes where addresses are told.
+
+        Raises:
+            ValueError: it is a change of others than are held.
+        """
+        before = self.addresses
+        if told.since and told.since != before.version:
+            raise ValueError(f"the addresses are a change of version {told.since[:60]!r}, and not of the one here")
+        gone = told.gone if told.since else tuple(before.files.keys() - told.files.keys())
+        changed = {place: text for place, text in told.files.items() if before.files.get(place) != text}
+        return Addresses(told.version, changed, before.version, gone)
+
+    def move(self, change: Addresses) -> None:
+        """Hold addresses with this change from now on.
 
         Raises:
             OSError: they cannot be kept.
         """
-        put(self._addresses, json.dumps({"version": addresses.version, "files": dict(addresses.files)}))
-        self.addresses = addresses
+        self._addresses.write(change.files)
+        self._addresses.remove(change.gone)
+        kept = {place: text for place, text in self.addresses.files.items() if place not in change.gone}
+        self.addresses = Addresses(change.version, {**kept, **change.files})
 
     def refuse(self, refused: Refused | None) -> None:
         """Remember what Envoy does not take; None: it takes what it has.
@@ -145,17 +166,10 @@ def addresses(text: bytes) -> Addresses:
         found = _ADDRESSES.validate_json(text)
     except ValidationError as wrong:
         raise ValueError(f"the answer is no addresses ({wrong.error_count()} errors)") from None
-    for place in found.files:
+    for place in (*found.files, *found.gone):
         if not (_PLACE.fullmatch(place) and place.startswith(ADDRESSES)):
             raise ValueError(f"addresses have a file that is none: {place[:60]!r}")
     return found
-
-
-def _addresses(text: str) -> Addresses | None:
-    try:
-        return addresses(text.encode())
-    except ValueError:
-        return None
 
 
 def _refused(text: str) -> Refused | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from paceline.agent import metrics
 from paceline.agent.errors import ProxyGone
-from paceline.agent.files import Folder
+from paceline.agent.files import Folder, take
 from paceline.agent.held import Addresses, Held, Numbered, Refused
 from paceline.agent.proxy import Proxy, Updates
 from paceline.agent.remote import rest
@@ -110,14 +110,18 @@ class Programmer:
     def move(self, addresses: Addresses) -> None:
         """Take addresses; they are no part of a program, and true from whoever says them.
 
+        It costs as much as changes, however many pods and routes there are.
+
         Raises:
+            ValueError: they are a change of others than are held.
             OSError: they cannot be written or kept.
         """
-        self._held.move(addresses)
-        present = self._folder.present()
-        self._folder.write({place: text for place, text in addresses.files.items() if present.get(place) != text})
-        named = endpoints(present) | addresses.files.keys()
-        self._folder.remove(place for place in present if place.startswith("eds/") and place not in named)
+        change = self._held.difference(addresses)
+        self._folder.write(change.files)
+        if change.gone:
+            named = endpoints({CLUSTERS: take(self._folder.path / CLUSTERS) or ""})
+            self._folder.remove(place for place in change.gone if place not in named)
+        self._held.move(change)  # last: what could not be written for Envoy is told again
         self._news.set()
 
     def deny(self) -> None:

@@ -152,7 +152,7 @@ NOT_CHECKED = _unresolved(
     "NotChecked",
     "A route has a responseSchemaRef, and nothing is installed that checks answers: its requests are answered 503, and "
     "not with what nobody has checked.",
-    "Remove responseSchemaRef, or let the administrator install the adapter that checks answers.",
+    "Remove responseSchemaRef, or let the administrator set chart value gateway.adapter.enabled.",
 )
 NOT_GOVERNED = _unresolved(
     "NotGoverned",

@@ -105,6 +105,7 @@ class Record:
         usage_complete: The tokens are those of the whole answer; else of its part up to the last count.
         ttft_target_us: Objective of the deployment at that time; None without one.
         tpot_target_us: The same, per output token.
+        media: Images and other parts of the request that are no text; older gateways do not say it.
     """
 
     id: Id
@@ -137,6 +138,7 @@ class Record:
     usage_complete: bool
     ttft_target_us: Elapsed | None
     tpot_target_us: Elapsed | None
+    media: Count = 0
 
     __pydantic_config__ = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True)
 
@@ -161,6 +163,12 @@ class Record:
     def billed(self) -> bool:
         """Whether the consumer pays; nobody does for copies and test requests."""
         return self.purpose in _BILLED
+
+    @property
+    def unmeasured(self) -> bool:
+        """Whether a backend gave a whole answer and did not say, in figures that can be, what it used."""
+        whole = self.attempt > 0 and self.outcome is Outcome.COMPLETED
+        return self.billed and whole and not self.usage_complete
 
 
 _BILLED = (Purpose.USER, Purpose.REVIEWED)

@@ -11,6 +11,7 @@ from paceline.api.base import LABEL_PATTERN, Model, cel, only, rules
 from paceline.api.engine_spec import Engine
 from paceline.api.model_spec import Adapter, ModelSource
 from paceline.api.pod_overrides import PodOverrides
+from paceline.api.slo_spec import SloSpec
 
 Strategy = Literal["Auto", "Replace", "Recreate"]
 OnOperatorUpgrade = Literal["Never", "Auto"]
@@ -299,6 +300,11 @@ class Spec(Model):
     lifecycle: Lifecycle = Field(
         Lifecycle(),
         description="lifecycle holds the times that starting and stopping may take.",
+    )
+    slo: SloSpec | None = Field(
+        None,
+        description="slo says what users are to meet, and how many of them; condition SLOMet says whether they do, "
+        "once a Gateway serves the model. A change restarts nothing. Default: no objective.",
     )
     rollout: Rollout = Field(
         Rollout(),

@@ -53,9 +53,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "The other children: applied, healed by the resync.",
         "",
-        ("services", "serviceaccounts", "configmaps"),
+        ("services", "serviceaccounts"),
         ("get", "list", *WRITE),
     ),
+    Rule("The same, and watched for the numbers of Gateways' configurations.", "", ("configmaps",), (*READ, *WRITE)),
     Rule("The same.", "policy", ("poddisruptionbudgets",), ("get", "list", *WRITE)),
     Rule("Revisions: kept as they were first rendered.", "apps", ("controllerrevisions",), ("get", "list", *WRITE)),
     Rule("Jobs that look up a model's files; deleted once they have.", "batch", ("jobs",), ("get", "list", *WRITE)),

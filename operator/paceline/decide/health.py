@@ -18,6 +18,7 @@ from paceline.api.conditions import (
     MODEL_RESOLVED,
     PROGRESSING,
     READY,
+    SLO_MET,
     TYPES,
     Condition,
     ConditionType,
@@ -26,6 +27,7 @@ from paceline.api.conditions import (
 )
 from paceline.api.modeldeployment import KIND, ModelDeployment
 from paceline.api.reason import Reason
+from paceline.decide.objective import judge
 from paceline.decide.observation import AnswerView, DeploymentView, Observation, PodView
 from paceline.decide.pods import Expectation, Trouble, worst
 from paceline.engines import EnginePlan, inference
@@ -35,6 +37,7 @@ from paceline.errors import PacelineError
 FAILURES = 2
 #: What keeps more replicas from coming while the present ones serve.
 _SHORTAGES = (reasons.NO_CAPACITY, reasons.QUOTA_EXCEEDED, reasons.POD_REFUSED)
+_MEETING = "whether users meet the objective"
 #: Conditions that a fault of unknown kind says something of.
 _WHOLE: tuple[ConditionType, ...] = (READY, ACCEPTED, PROGRESSING)
 #: Look again this soon where only a test request is missing.
@@ -101,6 +104,7 @@ def assess(
         MODEL_RESOLVED: _stopped(MODEL_RESOLVED, problem) or _resolution(observation, problem),
         FITS: _stopped(FITS, problem) or _fitting(observation),
         PROGRESSING: progressing,
+        SLO_MET: _meeting(md, observation),
     }
     conditions = tuple(
         Condition(kind, verdict.status, verdict.reason, verdict.message, md.generation)
@@ -115,19 +119,16 @@ def assess(
 
 def refused(generation: int, previous: tuple[Condition, ...], problem: PacelineError) -> Assessment:
     """Conditions of an object whose spec cannot even be read. What it served, it serves on, as far as is known."""
-    known = find(previous, AVAILABLE)
-    available = (
-        _unseen("whether the model answers") if known is None else _Verdict(known.status, known.reason, known.message)
-    )
     stopped = _Verdict("False", problem.reason, problem.message)
     unknown = _unseen("what it asks for")
     verdicts = {
         READY: stopped,
-        AVAILABLE: available,
+        AVAILABLE: _said(previous, AVAILABLE, "whether the model answers"),
         ACCEPTED: stopped,
         MODEL_RESOLVED: unknown,
         FITS: unknown,
         PROGRESSING: stopped,
+        SLO_MET: _said(previous, SLO_MET, _MEETING),
     }
     return Assessment(tuple(Condition(k, v.status, v.reason, v.message, generation) for k, v in verdicts.items()))
 
@@ -141,6 +142,17 @@ def unseen(generation: int, problem: PacelineError) -> Assessment:
 
 def _unseen(what: str) -> _Verdict:
     return _Verdict.of("Unknown", reasons.NOT_YET_OBSERVED, f"It is not known yet {what}.")
+
+
+def _said(before: tuple[Condition, ...], kind: ConditionType, what: str) -> _Verdict:
+    """What was said before, where nothing newer is known."""
+    held = find(before, kind)
+    return _Verdict(held.status, held.reason, held.message) if held else _unseen(what)
+
+
+def _meeting(md: ModelDeployment, seen: Observation) -> _Verdict:
+    found = judge(md.spec.slo, seen.front)
+    return _Verdict.of(*found) if found else _said(md.conditions, SLO_MET, _MEETING)
 
 
 def _stopped(kind: ConditionType, problem: PacelineError | None) -> _Verdict | None:

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from paceline.api.digest import digest
+
 Audience = Literal["Internal", "External", "Reviewer"]
 AUDIENCES: tuple[Audience, ...] = ("Internal", "External", "Reviewer")
 Balance = Literal["LeastRequest", "PrefixAffinity"]
@@ -20,6 +22,12 @@ Usage = Literal["Silent", "Final", "Continuous"]
 Denial = Literal["Budget", "Suspended", "Unasked"]
 #: Ends the names of clusters that get copies, and of no others: by it lines of the log are known as copies'.
 MIRROR = "_mirror"
+#: Of what a model is told when it is asked once more: its first answer, as far as that fits, and what was wrong.
+FEEDBACK_BYTES = 32_768
+#: On loopback of a pod with an adapter.
+ADAPTER_PORT = 9004
+#: On loopback of the same: where the adapter asks.
+ASKING_PORT = 9005
 #: Stands for a Consumer's name in the client id of callers without a key; no object of Kubernetes has such a name.
 ANYBODY = "_anybody"
 #: What must be had before a request goes on: nothing, one of so many requests at a time, or the most that it can cost.
@@ -258,6 +266,24 @@ class Mirror:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """What answers must be like before anybody gets them.
+
+    Attributes:
+        schema: JSON Schema that the content must match, as text.
+        again: Who gives another answer is asked once more, and told what was wrong.
+    """
+
+    schema: str
+    again: bool = False
+
+    @property
+    def digest(self) -> str:
+        """By which the adapter finds it."""
+        return digest([self.schema, self.again]).removeprefix("sha256:")[:32]
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """How requests are answered.
 
@@ -266,6 +292,7 @@ class Target:
         first_byte_seconds: Until a stream begins; then the next server is tried. Other answers begin when they end.
         max_output_tokens: Written where a request sets no bound; 0: never.
         remote_media: Requests may name images by address, which the engine then fetches.
+        check: Answers go through the adapter, which asks the groups.
     """
 
     groups: tuple[tuple[Share, ...], ...]
@@ -278,6 +305,7 @@ class Target:
     objective: Objective = Objective()
     admission: Admission | None = None
     mirror: Mirror | None = None
+    check: Check | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +373,19 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracing:
+    """Spans of requests, for a collector.
+
+    Attributes:
+        service: Name of a service that takes OTLP by HTTP.
+        percent: Share of requests that have some.
+    """
+
+    service: str
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
 class Gateway:
     """Everything that one gateway's proxies do.
 
@@ -352,6 +393,9 @@ class Gateway:
         anonymous: Name of the policy of callers without a key; "": a key is required.
         peers: The gateway's pods, which share the limits per minute.
         agent_port: On loopback: who answers /v1/models.
+        adapter_port: On loopback: who checks answers; 0: nobody.
+        tracing: None: there are no spans.
+        asking_port: On loopback: where the adapter asks for answers.
     """
 
     name: str
@@ -366,6 +410,9 @@ class Gateway:
     peers: tuple[Endpoint, ...] = ()
     anonymous: str = ""
     agent_port: int = 9002
+    adapter_port: int = 0
+    tracing: Tracing | None = None
+    asking_port: int = ASKING_PORT
     admin_port: int = 9001
     log_file: str = "/var/log/paceline/requests.jsonl"
 

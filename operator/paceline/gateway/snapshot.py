@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -12,7 +12,8 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
 from paceline.gateway.envoy import documents_of, scripts
-from paceline.gateway.ir import Gateway, Tls
+from paceline.gateway.envoy.endpoints import endpoints_file, servers
+from paceline.gateway.ir import Cluster, Gateway, Pods, Tls
 
 #: Files that change when pods come and go: they are no part of the digest, and an agent takes them from anybody.
 ADDRESSES = ("eds/", "peers.json")
@@ -84,6 +85,12 @@ def program(
         graces=graces or {},
     )
     return made, {place: text for place, text in files.items() if place.startswith(ADDRESSES)}
+
+
+def addresses(clusters: Iterable[Cluster]) -> dict[str, str]:
+    """Files with the addresses of some clusters of pods, as `program` has them."""
+    found = {each.name: servers(each.name, each.servers) for each in clusters if isinstance(each.servers, Pods)}
+    return {f"eds/{name}.json": json.dumps(endpoints_file(each)) for name, each in found.items()}
 
 
 def write(made: Program) -> bytes:

@@ -36,7 +36,6 @@ class Translation:
         terms: For the ledger.
         mounts: Secrets of the Gateway's namespace that its pods need, by name, each with the keys in it.
         unhealthy: Models whose requests nobody answers now, in order.
-        schemas: That answers are checked against, by model, for the adapter.
     """
 
     gateway: ir.Gateway
@@ -44,7 +43,6 @@ class Translation:
     terms: Terms
     mounts: Mapping[str, tuple[str, ...]]
     unhealthy: tuple[str, ...]
-    schemas: Mapping[str, str]
 
 
 def translate(seen: Observation, secrets: Mapping[str, str]) -> Translation:
@@ -76,7 +74,6 @@ def translate(seen: Observation, secrets: Mapping[str, str]) -> Translation:
         terms=terms(seen, calling, priced, routes),
         mounts=mounts(seen.gateway.spec, kept, seen.site.folder),
         unhealthy=unhealthy(kept),
-        schemas={each.entry.model: each.schema for each in routes if each.schema},
     )
 
 
@@ -132,10 +129,12 @@ def _made(
         keys=tuple(sorted(known, key=lambda each: each.reference)),
         routes=tuple(sorted((each.route for each in routes), key=lambda each: each.model)),
         clusters=tuple(clusters[name] for name in sorted(clusters)),
-        services=(site.ledger,),
+        services=(site.ledger, *([site.collector] if site.collector else [])),
         denied=tuple(sorted(denied, key=lambda each: each.client)),
         peers=seen.peers,
         anonymous=_ANYBODY.name if _open(seen) else "",
+        adapter_port=ir.ADAPTER_PORT if site.adapter else 0,
+        tracing=ir.Tracing(site.collector.name, site.traced_percent) if site.collector else None,
     )
 
 

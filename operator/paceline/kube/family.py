@@ -97,8 +97,8 @@ DOORS = Family(
     LABEL_GATEWAY,
     applied=(SERVICEACCOUNTS, CONFIGMAPS, SERVICES, PODDISRUPTIONBUDGETS, DEPLOYMENTS),
     observed=(PODS,),
-    watched=frozenset({DEPLOYMENTS, PODS}),
-    read=frozenset({DEPLOYMENTS, PODS}),
+    watched=frozenset({CONFIGMAPS, DEPLOYMENTS, PODS}),
+    read=frozenset({CONFIGMAPS, DEPLOYMENTS, PODS}),
     manager="paceline-gateway",
 )
 #: The Secret with a generated key is made once and never looked at in lists: nobody is to list Secrets.

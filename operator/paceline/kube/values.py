@@ -30,6 +30,7 @@ class Values:
     resource: Resource
     clock: Callable[[], float] = boottime
     _known: dict[Key, tuple[float, dict[str, str]]] = field(default_factory=dict, repr=False)
+    _owners: dict[Key, str] = field(default_factory=dict)
 
     async def read(self, places: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], str]:
         """Texts by namespace, name and key; what is not there, or may not be read, is left out.
@@ -50,9 +51,19 @@ class Values:
                 found[namespace, name, key] = data[key]
         return found
 
+    def owner(self, key: Key) -> str | None:
+        """The uid of who controls an object that was read: "" for nobody, None for an object that is not there."""
+        return self._owners.get(key)
+
     def forget(self, key: Key) -> None:
-        """Read it anew when it is asked for again."""
-        self._known.pop(key, None)
+        """Read it anew when it is asked for again; who reads it at this moment has what was there."""
+        if key in self._known:
+            self._known[key] = (0.0, self._known[key][1])
+
+    def expire(self, places: Iterable[tuple[str, str, str]]) -> None:
+        """Read these anew when they are asked for again."""
+        for namespace, name, _ in places:
+            self.forget(Key(namespace, name))
 
     async def _look(self, key: Key, limit: asyncio.Semaphore) -> None:
         async with limit:
@@ -61,6 +72,14 @@ class Values:
             except (Stalled, Waiting):  # it may not be read, which is for its user as if it were not there
                 live = None
         self._known[key] = (self.clock() + KEPT_SECONDS, _texts(self.resource, live or {}))
+        self._owners.pop(key, None)
+        if live is not None:
+            self._owners[key] = _controller(live)
+
+
+def _controller(obj: JsonObject) -> str:
+    references = obj["metadata"].get("ownerReferences") or ()
+    return next((str(one["uid"]) for one in references if one.get("controller")), "")
 
 
 def _texts(resource: Resource, obj: JsonObject) -> dict[str, str]:

@@ -74,6 +74,7 @@ RECORDS = Table(
     Column("usage_complete", Boolean, nullable=False),
     _number("ttft_target_us", nullable=True),
     _number("tpot_target_us", nullable=True),
+    Column("media", BigInteger, nullable=False, server_default="0"),
     # What the ledger adds. accounted_us: when it counts and by which time it is priced. price: its name.
     _number("accounted_us"),
     _number("cost_micros"),

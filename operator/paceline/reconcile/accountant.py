@@ -13,7 +13,7 @@ from paceline.api.consumer import Consumer
 from paceline.decide.consumer_health import UNASKED, Account
 from paceline.decide.expenses import Shown, Use, news, shown
 from paceline.kube.resources import Key
-from paceline.reconcile.bookkeeper import credentials
+from paceline.reconcile import ledger_access
 from paceline.settings import OperatorSettings, boottime, now
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,6 @@ _EVERY_SECONDS = 5.0
 _SILENT_SECONDS = 30.0
 #: Between looks at a Consumer whose figures move.
 _FIGURES_SECONDS = 300.0
-_TIMEOUT = aiohttp.ClientTimeout(total=20)
 
 
 class _Entry(BaseModel):
@@ -79,7 +78,7 @@ class Accountant:
 
     async def run(self) -> None:
         """Go on until cancelled."""
-        async with aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        async with ledger_access.session() as session:
             while True:
                 if self._allowed():
                     self._take(await self._ask(session))
@@ -90,9 +89,9 @@ class Accountant:
     async def _ask(self, session: aiohttp.ClientSession) -> _Uses | None:
         """What the ledger says; None where it says nothing."""
         given = self._settings().gateways
-        url = f"https://{given.ledger_host}:{given.ledger_port}/v1/budgets"
+        url = ledger_access.url(given, "/v1/budgets")
         try:
-            token, trusted = credentials(given)
+            token, trusted = ledger_access.credentials(given)
             headers = {"Authorization": f"Bearer {token}"} | ({"If-None-Match": self._tag} if self._tag else {})
             async with session.get(url, headers=headers, ssl=trusted) as answer:
                 if answer.status == 304:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import aiohttp
 
@@ -15,7 +13,8 @@ from paceline.api.ledger_config import LedgerConfig
 from paceline.gateway.document import document
 from paceline.gateway.terms import Terms
 from paceline.kube.backoff import Backoff
-from paceline.settings import Gateways, OperatorSettings
+from paceline.reconcile import ledger_access
+from paceline.settings import OperatorSettings
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +22,6 @@ log = logging.getLogger(__name__)
 _GATHER_SECONDS = 0.1
 #: Without the Lease, whether it is there by now.
 _LOOK_SECONDS = 0.5
-_TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
 class Bookkeeper:
@@ -57,7 +55,7 @@ class Bookkeeper:
     async def run(self) -> None:
         """Bring what holds at first and then each change, until cancelled; what cannot be brought is tried again."""
         self._changed.set()
-        async with aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        async with ledger_access.session() as session:
             while True:
                 await self._changed.wait()
                 await asyncio.sleep(_GATHER_SECONDS)
@@ -82,12 +80,13 @@ class Bookkeeper:
         if self._last is self._told:
             return True
         given = self._settings().gateways
-        url = f"https://{given.ledger_host}:{given.ledger_port}/v1/config"
         body = self._last.model_dump_json(by_alias=True, exclude_none=True).encode()
         try:
-            token, trusted = credentials(given)
+            token, trusted = ledger_access.credentials(given)
             headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-            async with session.put(url, data=body, headers=headers, ssl=trusted) as answer:
+            async with session.put(
+                ledger_access.url(given, "/v1/config"), data=body, headers=headers, ssl=trusted
+            ) as answer:
                 words = await answer.json(content_type=None) if answer.status >= 400 else {}
                 return self._took(answer.status, words)
         except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
@@ -106,13 +105,3 @@ class Bookkeeper:
         metrics.ledger_config_failures_total.inc()
         log.warning("the ledger does not take its document: %d %s", status, str(found.get("message", ""))[:300])
         return False
-
-
-def credentials(given: Gateways) -> tuple[str, ssl.SSLContext]:
-    """The token that the ledger gets, and whom it must be signed by. Both are exchanged in time, so they are read anew.
-
-    Raises:
-        OSError, ValueError: they cannot be read.
-    """
-    token = Path(given.token_file).read_text(encoding="ascii").strip()
-    return token, ssl.create_default_context(cafile=str(Path(given.tls_folder) / "ca.crt"))

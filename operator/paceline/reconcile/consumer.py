@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from paceline import metrics
 from paceline.api import consumer_reasons as reasons
 from paceline.api.consumer import KIND, Consumer
-from paceline.api.names import CONSUMER_TOKEN
+from paceline.api.gateway import Gateway
+from paceline.api.names import CONSUMER_TOKEN, KEY_PREFIX
 from paceline.decide.consumer_health import Account, Gate, Remark, assess, refused, status_of
-from paceline.errors import PacelineError, Stalled, Waiting
+from paceline.errors import Conflict, PacelineError, Stalled, Waiting
 from paceline.gateway.consumers import unresolved
 from paceline.gateway.finding import Finding
 from paceline.gateway.offered import everywhere
-from paceline.kube.cache import Cache
+from paceline.kube.cache import Cache, Owner
 from paceline.kube.client import Api
 from paceline.kube.events import Events
 from paceline.kube.keys import Keys
 from paceline.kube.resources import Key
 from paceline.kube.values import KEPT_SECONDS
 from paceline.reconcile.gateway import Standing
+from paceline.reconcile.living import lives
 from paceline.reconcile.neighbours import Neighbours
 from paceline.reconcile.outcome import Outcome
 from paceline.reconcile.status_writer import StatusWriter
 from paceline.reconcile.workshop import Workshop
 from paceline.render.consumer import consumer_key
 from paceline.settings import now
-
-#: It never begins with "-", and scanners of secrets can know it.
-_PREFIX = "pl_"
 
 
 class Consumers:
@@ -56,13 +55,14 @@ class Consumers:
         changed: Callable[[Key], None],
         account: Callable[[Consumer, object], Account],
     ) -> None:
+        self._api = api
         self._cache = cache
         self._neighbours = neighbours
         self._workshop = workshop
         self._standings = standings
         self._changed = changed
         self._account = account
-        self._keys = Keys(api, _PREFIX, lambda key: {CONSUMER_TOKEN: key})
+        self._keys = Keys(api, KEY_PREFIX, lambda key: {CONSUMER_TOKEN: key})
         self._status = StatusWriter(api, cache, events, reasons.BY_NAME, metrics.consumer_condition)
 
     async def reconcile(self, key: Key) -> Outcome:
@@ -83,10 +83,13 @@ class Consumers:
             status = status_of(owner.generation, refused(owner.generation, unread), previous, now())
             await self._status.say(key, owner, previous, status)
             return Outcome(unread.reason, again_after=KEPT_SECONDS)
-        problem = await self._see_to_key(key, consumer)
+        problem = await self._see_to_key(key, owner, consumer)
         named = [Key(ref.namespace or consumer.namespace, ref.name) for ref in consumer.spec.gateway_refs]
         there = [(each, self._standings[each]) for each in named if each in self._standings]
-        missing = unresolved(consumer, self._neighbours.every_gateway(), {})
+        gateways = self._neighbours.every_gateway()
+        if previous.get("observedGeneration") == owner.generation and self._early(named, gateways):
+            return Outcome("early", again_after=KEPT_SECONDS)
+        missing = unresolved(consumer, gateways, {})
         account = self._account(consumer, previous)
         conditions = assess(
             consumer, self._remarks(consumer, missing, there), _gates(key, consumer, named, there), problem, account
@@ -97,18 +100,31 @@ class Consumers:
             return Outcome(problem.reason, again_after=KEPT_SECONDS, failed=problem.retry)
         return Outcome(again_after=KEPT_SECONDS)
 
-    async def _see_to_key(self, key: Key, consumer: Consumer) -> PacelineError | None:
-        """Make the key of a Consumer that names no credential; a failure that users should see is returned."""
+    async def _see_to_key(self, key: Key, owner: Owner, consumer: Consumer) -> PacelineError | None:
+        """Make the key of a Consumer that names no credential; a failure that users should see is returned.
+
+        Raises:
+            Conflict: it is gone, and its key with it.
+            PacelineError: what no condition shows.
+        """
         if consumer.spec.credentials:
             return None
         try:
             if await self._workshop.lacks_key(consumer):
+                if owner.body.get("status") and not await lives(self._api, self._cache, key, owner):
+                    raise Conflict("Conflict", f"{key} was deleted")
                 await self._keys.ensure(key, consumer.uid, consumer_key(consumer), missed=True)
+                self._workshop.forget_key(consumer)  # a Gateway may have looked while it was being made
                 for ref in consumer.spec.gateway_refs:
                     self._changed(Key(ref.namespace or consumer.namespace, ref.name))
         except (Stalled, Waiting) as problem:
             return problem
         return None
+
+    def _early(self, named: Iterable[Key], gateways: Iterable[Gateway]) -> bool:
+        """Whether this process has yet to look at a Gateway; what was said of it by the one before holds until then."""
+        there = {Key(each.namespace, each.name) for each in gateways}
+        return any(each in there and each not in self._standings for each in named)
 
     def _remarks(self, consumer: Consumer, missing: list[Finding], there: list[tuple[Key, Standing]]) -> list[Remark]:
         mine = [

@@ -17,8 +17,13 @@ from paceline.reconcile.accountant import Accountant
 from paceline.reconcile.bookkeeper import Bookkeeper
 from paceline.reconcile.consumer import Consumers
 from paceline.reconcile.desk import Desk
+from paceline.reconcile.follower import Follower
+from paceline.reconcile.fronts import Fronts
 from paceline.reconcile.gateway import Gateways
+from paceline.reconcile.measures import Measures
+from paceline.reconcile.moves import Moves
 from paceline.reconcile.neighbours import Neighbours
+from paceline.reconcile.outcome import Outcome
 from paceline.reconcile.workshop import Workshop
 from paceline.render.gateway.pod import AUDIENCE
 from paceline.settings import OperatorSettings
@@ -41,6 +46,7 @@ class Doors:
         events: What is told.
         settings: In force.
         allowed: Whether this process decides.
+        serves: Whether it knows enough to serve agents, whoever decides.
     """
 
     def __init__(
@@ -52,16 +58,30 @@ class Doors:
         events: Events,
         settings: Callable[[], OperatorSettings],
         allowed: Callable[[], bool],
+        serves: Callable[[], bool],
     ) -> None:
-        self.gateways = Desk(DOORS, api, scopes, allowed)
+        self._allowed = allowed
+        self.gateways = Desk(DOORS, api, scopes, lambda: allowed() or serves())
         self.consumers = Desk(CALLERS, api, scopes, allowed)
         self._neighbours = Neighbours(models.cache, self.gateways.cache, self.consumers.cache)
         self._board = Board(self.gateways.look_at)
-        self._server = Snapshots(self._board, Reviews(asking, AUDIENCE).user)
+        self._server = Snapshots(self._board, Reviews(asking, AUDIENCE).user, allowed)
+        self._moves = Moves(self._board, self._neighbours.model, self.gateways.look_soon_at)
         workshop = Workshop(api, self._neighbours, settings)
         self._gateways = Gateways(
-            api, self.gateways.cache, workshop, self._board, events, settings, self._standing_changed
+            api,
+            self.gateways.cache,
+            workshop,
+            self._board,
+            self._moves,
+            events,
+            settings,
+            self._standing_changed,
+            self._led,
         )
+        self._measures = Measures(models.look_at, settings, allowed, self._gateways.led_to)
+        self.fronts = Fronts(models, self._gateways.standings, lambda: self._gateways.complete, self._measures)
+        self._follower = Follower(self.gateways.cache, workshop, self._board, self._moves, settings)
         self._bookkeeper = Bookkeeper(self._gateways.terms, settings, allowed)
         self._accountant = Accountant(settings, allowed, self._neighbours.every_consumer, self.consumers.look_at)
         self._consumers = Consumers(
@@ -80,7 +100,8 @@ class Doors:
         return [
             ("bookkeeper", self._bookkeeper.run()),
             ("accountant", self._accountant.run()),
-            *self.gateways.workers(_WORKERS, self._gateways.reconcile),
+            ("measures", self._measures.run()),
+            *self.gateways.workers(_WORKERS, self._reconcile),
             *self.consumers.workers(_WORKERS, self._consumers.reconcile),
         ]
 
@@ -99,14 +120,35 @@ class Doors:
         async with self._server.serving(settings.server.host, settings.server.agents_port, server_tls(folder)):
             yield
 
+    def begin(self) -> None:
+        """A term of leading begins."""
+        self._gateways.begin()
+
+    async def _reconcile(self, key: Key) -> Outcome:
+        return await (self._gateways.reconcile(key) if self._allowed() else self._follower.look(key))
+
     def heard(self, family: Family, key: Key) -> None:
         """Look at Gateways that an object of another kind matters to."""
         if family is MODELS:
-            for each in self._neighbours.users_of(key):
-                self.gateways.look_soon_at(each)
+            self._heard_model(key)
         if family is CALLERS:
             for each in self._neighbours.doors_of(key):
                 self.gateways.look_at(each)
+
+    def _led(self, models: frozenset[Key]) -> None:
+        self.fronts.led(models)
+
+    def _heard_model(self, key: Key) -> None:
+        """Exchange addresses at once, on every replica; translate only where more may change."""
+        found = self._moves.heard(key)
+        if found is None:
+            for each in self._neighbours.users_of(key):
+                self.gateways.look_soon_at(each)
+            return
+        model, moved = found
+        for each in moved if self._allowed() else ():
+            if self._gateways.moved(each, model):
+                self._bookkeeper.tell()
 
     def _standing_changed(self, gateway: Key) -> None:
         self._bookkeeper.tell()

@@ -9,6 +9,7 @@ from paceline import metrics
 from paceline.api import reasons
 from paceline.api.conditions import conditions_of
 from paceline.api.names import child_name
+from paceline.decide.front import NOWHERE, Front
 from paceline.decide.health import Assessment, assess, refused, unseen
 from paceline.decide.observation import Children, DeploymentView, Observation, ReplicaSetView
 from paceline.decide.status import refuse, summarise
@@ -26,7 +27,6 @@ from paceline.kube.resources import (
     BY_KIND,
     CONTROLLERREVISIONS,
     DEPLOYMENTS,
-    MODELDEPLOYMENTS,
     REPLICASETS,
     SERVICES,
     JsonObject,
@@ -36,6 +36,7 @@ from paceline.kube.resources import (
 )
 from paceline.kube.scrape import Visits
 from paceline.reconcile.children import children_of
+from paceline.reconcile.living import lives
 from paceline.reconcile.outcome import Outcome
 from paceline.reconcile.status_writer import StatusWriter
 from paceline.reconcile.wanted import Wanted, want
@@ -45,16 +46,32 @@ _KEY_PREFIX = "pl-"
 
 
 class ModelDeployments:
-    """Everything a reconcile needs, and the reconcile."""
+    """Everything a reconcile needs, and the reconcile.
+
+    Args:
+        api: The API server.
+        cache: Of ModelDeployments and their children.
+        events: What is told.
+        visits: To engines.
+        settings: In force.
+        front: Where users ask one, and what they met; it is given the endpoint that the status has.
+    """
 
     def __init__(
-        self, api: Api, cache: Cache, events: Events, visits: Visits, settings: Callable[[], OperatorSettings]
+        self,
+        api: Api,
+        cache: Cache,
+        events: Events,
+        visits: Visits,
+        settings: Callable[[], OperatorSettings],
+        front: Callable[[Key, str], Front] = lambda *_: NOWHERE,
     ) -> None:
         self._api = api
         self._cache = cache
         self._status = StatusWriter(api, cache, events, reasons.BY_NAME, metrics.condition)
         self._visits = visits
         self._settings = settings
+        self._front = front
         self._applier = Applier(api, cache)
         self._places = Places(api, lambda: settings().read_nodes)
         self._keys = Keys(api, _KEY_PREFIX, contents)
@@ -74,7 +91,7 @@ class ModelDeployments:
             wanted = await self._want(key, owner)
         except Stalled as error:
             return await self._refuse(key, owner, previous, error)
-        if previous and self._lacks(key, owner.uid, wanted) and not await self._lives(key, owner):
+        if previous and self._lacks(key, owner.uid, wanted) and not await lives(self._api, self._cache, key, owner):
             self._forget(key)
             return Outcome("gone")
         try:
@@ -84,7 +101,7 @@ class ModelDeployments:
         except Transient as error:
             await self._begin(key, owner, previous, error)
             raise
-        observation = self._observe(key, wanted)
+        observation = self._observe(key, wanted, self._front(key, str(previous.get("endpoint", ""))))
         self._visits.sync(key, wanted.plan, observation.revision, observation.pods)
         at = now()
         assessment = assess(wanted.md, wanted.plan, observation, at, problem=problem)
@@ -110,25 +127,6 @@ class ModelDeployments:
         """Whether children have to be made. Those of a new object come without saying, later ones are missed."""
         there = {(resource, name) for resource, name, child in self._cache.owned(key) if child.owner_uid == uid}
         return any((BY_KIND[one["kind"]], key_of(one)) not in there for one in wanted.manifests)
-
-    async def _lives(self, key: Key, owner: Owner) -> bool:
-        """Whether an object that had its children is still there; what is there now is remembered.
-
-        Where its deletion was not told, the garbage collector takes its children, and each one that was made again
-        would be taken again: ten times in five seconds, until the resync notices.
-
-        Raises:
-            Conflict: another object has its name.
-        """
-        live = await self._api.get(MODELDEPLOYMENTS, key.namespace, key.name)
-        if live is None:
-            self._cache.drop_owner(key, owner.uid)
-            return False
-        now_there = Owner.parse(live)
-        if now_there.uid == owner.uid:
-            return not now_there.deleting
-        self._cache.put_owner(key, now_there)
-        raise Conflict("Conflict", f"{key} was deleted and made anew")
 
     async def _begin(self, key: Key, owner: Owner, previous: JsonObject, error: Transient) -> None:
         """Say at least that nothing is known, where a new object's children cannot be applied just now."""
@@ -204,7 +202,7 @@ class ModelDeployments:
         owners = replica_set["metadata"].get("ownerReferences") or ()
         return child is not None and any(one.get("uid") == child.uid for one in owners)
 
-    def _observe(self, key: Key, wanted: Wanted) -> Observation:
+    def _observe(self, key: Key, wanted: Wanted, front: Front) -> Observation:
         """What is known after the apply."""
         found = children_of(self._cache, key, wanted.md.uid)
         place = _engine(key)
@@ -221,6 +219,7 @@ class ModelDeployments:
             way=wanted.way.words if wanted.way else "",
             model=wanted.model,
             fit=wanted.fit,
+            front=front,
         )
 
     def _forget(self, key: Key) -> None:

@@ -56,7 +56,7 @@ class Neighbours:
 
     def models_of(self, gateway: Gateway) -> tuple[Model, ...]:
         """The ModelDeployments that a Gateway may come to serve."""
-        return tuple(found for key in sorted(self._wanted(gateway)) if (found := self._model(key)))
+        return tuple(found for key in sorted(self._wanted(gateway)) if (found := self.model(key)))
 
     def users_of(self, model: Key) -> list[Key]:
         """The Gateways that may serve a ModelDeployment."""
@@ -88,7 +88,8 @@ class Neighbours:
         found = {key for key in self.models.owners if key.namespace == gateway.namespace} if own else set()
         return found | set(named)
 
-    def _model(self, key: Key) -> Model | None:
+    def model(self, key: Key) -> Model | None:
+        """A ModelDeployment as it is now; None for one that cannot be read or is on its way out."""
         md = self._one(self.models, ModelDeployment, key)
         return served(md, children_of(self.models, key, md.uid)) if md else None
 

@@ -8,12 +8,14 @@ from functools import cache
 from zoneinfo import available_timezones
 
 from paceline.api.consumer import Consumer
+from paceline.api.consumer_reasons import CHILD_CONFLICT
 from paceline.api.gateway import Gateway
 from paceline.decide.observation import PodView
+from paceline.errors import Stalled, Waiting
 from paceline.gateway import keys, texts
 from paceline.gateway.consumers import names
 from paceline.gateway.ir import Endpoint, Service
-from paceline.gateway.observation import Observation, Site
+from paceline.gateway.observation import Model, Observation, Site
 from paceline.gateway.translate import Translation, translate
 from paceline.kube.client import Api
 from paceline.kube.resources import CONFIGMAPS, SECRETS, Key
@@ -24,6 +26,7 @@ from paceline.render.gateway.pod import SECRETS as SECRETS_FOLDER
 from paceline.settings import OperatorSettings, now
 
 _LEDGER = "ledger"
+_TRACES = "traces"
 
 
 @cache
@@ -39,12 +42,14 @@ class Work:
     Attributes:
         secrets: Keys of Consumers by their reference.
         callers: Consumers that name it, by their keys.
+        models: ModelDeployments that it may serve, by their keys, as they were read.
     """
 
     gateway: Gateway
     translation: Translation
     secrets: Mapping[str, str] = field(repr=False)
     callers: Mapping[Key, Consumer]
+    models: Mapping[Key, Model]
 
     @property
     def generations(self) -> dict[Key, int]:
@@ -83,21 +88,24 @@ class Workshop:
         self._texts = Values(api, CONFIGMAPS)
         self._secrets = Values(api, SECRETS)
 
-    async def work(self, gateway: Gateway, pods: Iterable[PodView]) -> Work:
+    async def work(self, gateway: Gateway, pods: Iterable[PodView], *, anew: bool = False) -> Work:
         """Translate a Gateway as all is now.
 
         Args:
             gateway: What is asked.
             pods: Its own that are ready.
+            anew: Secrets and ConfigMaps are read now, however short ago they were.
 
         Raises:
             PacelineError: the API server cannot be asked for what it refers to.
         """
         consumers = self._neighbours.every_consumer()
         callers = {Key(each.namespace, each.name): each for each in consumers if names(each, gateway)}
-        places = {place for each in callers.values() for place in keys.references(each)}
         wanted = {(gateway.namespace, name, key) for name, key in texts.wanted(gateway)}
-        secrets = {keys.reference(place): value for place, value in (await self._secrets.read(places)).items()}
+        if anew:
+            self._secrets.expire({place for each in callers.values() for place in keys.references(each)})
+            self._texts.expire(wanted)
+        secrets = await self._keys(callers.values())
         seen = Observation(
             gateway=gateway,
             site=self._site(),
@@ -109,21 +117,53 @@ class Workshop:
             zones=_zones(),
             peers=tuple(Endpoint(pod.ip, CLIENTS_PORT) for pod in sorted(pods, key=lambda one: one.name) if pod.ip),
         )
-        return Work(gateway, translate(seen, secrets), secrets, callers)
+        models = {Key(each.md.namespace, each.md.name): each for each in seen.models}
+        return Work(gateway, translate(seen, secrets), secrets, callers, models)
 
     async def lacks_key(self, consumer: Consumer) -> bool:
-        """Whether the Secret with the key that is generated for a Consumer is not there."""
+        """Whether the Secret with the key that is generated for a Consumer is not there.
+
+        Raises:
+            Waiting: reason ChildConflict, it is that of an earlier Consumer of this name, whose key lets nobody in.
+            Stalled: reason ChildConflict, it is somebody else's.
+            PacelineError: the API server cannot be asked.
+        """
         place = keys.references(consumer)[0]
-        if place in await self._secrets.read([place]):
+        there = place in await self._secrets.read([place])
+        owner = self._secrets.owner(Key(*place[:2]))
+        if there and owner == consumer.uid:
             return False
-        self._secrets.forget(Key(*place[:2]))  # it is made now, and to be found at the next look
+        self.forget_key(consumer)  # what is to be done about it is to be found at the next look
+        if owner and owner != consumer.uid:
+            words = f"Secret {place[1]} belongs to an earlier object of this name and waits for garbage collection."
+            raise Waiting(CHILD_CONFLICT.name, f"{words} If it stays, delete it.")
+        if owner == "":
+            words = f"A Secret named {place[1]} exists and is not ours: it is left alone."
+            raise Stalled(CHILD_CONFLICT.name, f"{words} {CHILD_CONFLICT.remedy}")
         return True
+
+    def forget_key(self, consumer: Consumer) -> None:
+        """Read the Secret with the key that is generated for a Consumer anew when it is asked for again."""
+        self._secrets.forget(Key(*keys.references(consumer)[0][:2]))
+
+    async def _keys(self, callers: Iterable[Consumer]) -> dict[str, str]:
+        """Keys by their reference. A generated one is its Consumer's own, and not that of an earlier one."""
+        generated = {keys.references(each)[0]: each.uid for each in callers if not each.spec.credentials}
+        found = await self._secrets.read({place for each in callers for place in keys.references(each)})
+        return {
+            keys.reference(place): value
+            for place, value in found.items()
+            if place not in generated or self._secrets.owner(Key(*place[:2])) == generated[place]
+        }
 
     def _site(self) -> Site:
         given = self._settings().gateways
         return Site(
             ledger=Service(_LEDGER, given.ledger_host, given.ledger_port, AUTHORITY_FILE, TOKEN_FILE),
             hosts=given.hosts,
+            adapter=given.adapter,
+            collector=Service(_TRACES, given.collector_host, given.collector_port) if given.collector_host else None,
+            traced_percent=given.traced_percent,
             folder=SECRETS_FOLDER,
             port=CLIENTS_PORT,
         )

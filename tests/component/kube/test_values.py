@@ -17,13 +17,14 @@ class Answering:
     def __init__(self, objects: dict[str, Any]) -> None:
         self.objects = objects
         self.asked: list[str] = []
+        self.metadata: dict[str, Any] = {}
 
     async def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
         self.asked.append(name)
         found = self.objects.get(name)
         if isinstance(found, Exception):
             raise found
-        return None if found is None else {"data": found}
+        return None if found is None else {"metadata": self.metadata, "data": found}
 
 
 def values(resource: Resource, **objects: Any) -> tuple[Values, Answering, Clock]:
@@ -75,3 +76,15 @@ async def test_no_key_is_ever_printed() -> None:
     made, _, _ = values(SECRETS, key={"token": encoded(b"pl_secret")})
     await made.read([("ml", "key", "token")])
     assert "pl_secret" not in repr(made)
+
+
+async def test_whose_an_object_is_is_known_once_it_was_read() -> None:
+    made, api, _ = values(SECRETS, key={"token": encoded(b"pl_abc")})
+    assert made.owner(Key("ml", "key")) is None
+    await made.read([("ml", "key", "token")])
+    assert made.owner(Key("ml", "key")) == ""
+    made.forget(Key("ml", "key"))
+    api.metadata["ownerReferences"] = [{"uid": "a"}, {"uid": "b", "controller": True}]
+    await made.read([("ml", "key", "token"), ("ml", "gone", "token")])
+    assert made.owner(Key("ml", "key")) == "b"
+    assert made.owner(Key("ml", "gone")) is None

@@ -50,6 +50,7 @@ def test_a_record_is_a_row_with_its_cost(store):
             "cachedInputTokens": 400,
             "outputTokens": 100,
             "reasoningTokens": 0,
+            "media": 2,
             "usageSource": "Reported",
             "usageComplete": True,
             "startedTime": "2026-11-02T10:00:00.000000Z",

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from paceline.decide.gateway_health import Report
+from paceline.errors import Conflict
 from paceline.gateway import snapshot
+from paceline.kube import resync
 from paceline.kube.client import Api
 from paceline.kube.events import Events
 from paceline.kube.family import MODELS
@@ -21,19 +25,20 @@ from paceline.reconcile.doors import Doors
 from paceline.settings import OperatorSettings
 from tests.support import consumers, gateways
 from tests.support.apiserver import FakeApiServer, Fault
-from tests.support.worlds import client, configuration
+from tests.support.worlds import Closed, client, configuration, model
 
-PUBLIC, SITE = Key("ml", "public"), Key("ml", "site")
+PUBLIC, SITE, CHAT = Key("ml", "public"), Key("ml", "site"), Key("ml", "chat")
 
 
 class World:
     def __init__(self, server: FakeApiServer, api: Api, settings: OperatorSettings) -> None:
         self.server = server
+        self.leads = True
         events = Events(api, "one")
         self.told: list[Any] = []
         events.tell = self.told.append  # type: ignore[method-assign]
         models = Desk(MODELS, api, ("ml",), lambda: True)
-        self.doors = Doors(api, api, models, ("ml",), events, lambda: settings, lambda: True)
+        self.doors = Doors(api, api, models, ("ml",), events, lambda: settings, lambda: self.leads, lambda: True)
         self.desks = [models, self.doors.gateways, self.doors.consumers]
         self.board = self.doors._board
 
@@ -43,8 +48,8 @@ class World:
             for desk in self.desks:
                 await desk.resync.compare()
             for key in list(self.doors.gateways.cache.owners):
-                await self.doors._gateways.reconcile(key)
-            for key in list(self.doors.consumers.cache.owners):
+                await self.doors._reconcile(key)
+            for key in list(self.doors.consumers.cache.owners) if self.leads else ():
                 await self.doors._consumers.reconcile(key)
 
     def conditions(self, kind: str, name: str) -> dict[str, tuple[str, str]]:
@@ -72,7 +77,8 @@ class World:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
+async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    monkeypatch.setattr(resync, "_GRACE_SECONDS", 0.01)
     (tmp_path / "ca.crt").write_text("-----BEGIN CERTIFICATE-----\n")
     given = configuration(gateways={"tlsFolder": str(tmp_path), "hosts": ["api.example.com"]})
     async with FakeApiServer().running() as server, client(server, tmp_path) as api:
@@ -197,6 +203,96 @@ async def test_the_number_of_a_program_grows_with_each_change_and_outlives_the_l
     assert int(kept["generation"]) >= int(later["generation"])
 
 
+@asynccontextmanager
+async def follower(world: World, folder: Path) -> AsyncIterator[World]:
+    """Another replica, which does not lead and may not write."""
+    (folder / "follower").mkdir()
+    given = configuration(gateways={"tlsFolder": str(folder), "hosts": ["api.example.com"]})
+    async with client(world.server, folder / "follower", Closed()) as api:
+        made = World(world.server, api, OperatorSettings.model_validate(given))
+        made.leads = False
+        yield made
+
+
+async def test_a_replica_that_does_not_lead_serves_the_same_under_the_same_number(world: World, tmp_path: Path) -> None:
+    world.server.put(a_gateway())
+    world.server.put(a_consumer())
+    async with follower(world, tmp_path) as other:
+        await other.look()
+        assert other.board.of(PUBLIC) is None, "nobody has numbered it yet"
+        await world.look(rounds=2)
+        await other.look(rounds=3)
+        leads, follows = world.board.of(PUBLIC), other.board.of(PUBLIC)
+        assert leads is not None
+        assert follows is not None
+        assert (follows.stamp, follows.program, follows.addresses) == (leads.stamp, leads.program, leads.addresses)
+        assert world.key() in follows.program.decode()
+
+
+async def test_a_replica_whose_view_is_older_serves_nothing_under_a_number_that_it_does_not_come_to(
+    world: World, tmp_path: Path
+) -> None:
+    world.server.put(a_gateway())
+    async with follower(world, tmp_path) as other:
+        await world.look()
+        await other.look()
+        gateway = other.doors.gateways.cache.owners[PUBLIC]
+        world.server.put(a_consumer())
+        await world.look(rounds=2)
+        for desk in other.desks[:2]:  # its watch of Consumers is late
+            await desk.resync.compare()
+        other.doors.gateways.cache.owners[PUBLIC] = gateway
+        results = [(await other.doors._reconcile(PUBLIC)).result for _ in range(2)]
+        leads, follows = world.board.of(PUBLIC), other.board.of(PUBLIC)
+        assert leads is not None
+        assert follows is not None
+        assert results == ["behind", "behind"]
+        assert follows.behind
+        assert follows.stamp != leads.stamp
+        await other.look()
+        assert (follows.stamp, follows.behind) == (leads.stamp, False)
+
+
+async def test_a_replica_reads_a_key_anew_that_the_leader_has_seen_changed(world: World, tmp_path: Path) -> None:
+    world.server.put(a_gateway())
+    world.server.put(a_consumer())
+    async with follower(world, tmp_path) as other:
+        await world.look(rounds=2)
+        await other.look()
+        secret = world.server.get("Secret", "ml", "site-key")
+        assert secret is not None
+        new = base64.b64encode(b"pl_" + b"n" * 43).decode()
+        world.server.put({**secret, "data": {**secret["data"], "token": new}})
+        world.doors._gateways._workshop._secrets.expire([("ml", "site-key", "token")])
+        await world.look()
+        await other.look(rounds=4)
+        leads, follows = world.board.of(PUBLIC), other.board.of(PUBLIC)
+        assert leads is not None
+        assert follows is not None
+        assert follows.stamp == leads.stamp
+
+
+async def test_who_leads_again_goes_on_from_the_number_of_who_led_meanwhile(world: World, tmp_path: Path) -> None:
+    world.server.put(a_gateway())
+    await world.look()
+    async with follower(world, tmp_path) as other:
+        other.doors._gateways._applier.api._fence = world.doors._gateways._applier.api._fence
+        world.leads, other.leads = False, True
+        other.doors.begin()
+        for connections in (101, 102):
+            metadata = world.server.get("Gateway", "ml", "public")["metadata"]  # type: ignore[index]
+            world.server.put({**a_gateway(limits={"maxConnections": connections}), "metadata": metadata})
+            await other.look()
+        world.leads = True
+        world.doors.begin()
+        await world.look()
+        (kept,) = [one["data"] for one in world.server.all("ConfigMap") if "generation" in one["data"]]
+        posting = other.board.of(PUBLIC)
+        assert posting is not None
+        assert posting.stamp is not None
+        assert int(kept["generation"]) >= posting.stamp.generation > 1
+
+
 async def test_a_number_is_kept_before_an_agent_sees_it(world: World) -> None:
     world.server.put(a_gateway())
     world.server.faults.append(Fault(lambda call: call.write and "configmaps" in call.path, times=9, status=403))
@@ -220,6 +316,52 @@ async def test_a_backend_that_is_not_there_is_named_and_heals(world: World) -> N
     assert world.conditions("Gateway", "public")["BackendsResolved"] == ("False", "BackendMissing")
 
 
+async def test_a_model_is_told_the_address_of_the_gateway_that_serves_it(world: World, tmp_path: Path) -> None:
+    url = "http://public-gateway.ml.svc:8080/v1"
+    asked: list[Key] = []
+    world.desks[0].look_soon_at = asked.append  # type: ignore[method-assign]
+    world.server.put(model())
+    world.server.put(a_gateway(routes=[gateways.route()]))
+    await world.look()
+    front = world.doors.fronts.front
+    assert (front(CHAT, "").known, front(CHAT, "").url) == (True, ""), "no pod has the program"
+    posting = world.board.of(PUBLIC)
+    assert posting is not None
+    assert posting.stamp is not None
+    world.pod_reports(posting.stamp.generation)
+    asked.clear()
+    await world.look()
+    assert (front(CHAT, "").url, front(CHAT, "").lost, asked) == (url, False, [CHAT])
+    assert front(Key("ml", "other"), url).url == ""
+    world.pod_reports(0)
+    asked.clear()
+    await world.look()
+    assert (front(CHAT, url).url, asked) == (url, []), "it stays while a pod is behind"
+    world.server.remove(world.server.all("Gateway")[0])
+    for desk in world.desks:
+        await desk.resync.compare()
+    await world.doors._gateways.reconcile(PUBLIC)
+    assert (front(CHAT, url).url, asked) == ("", [CHAT])
+
+
+async def test_a_leader_that_has_just_begun_does_not_know_yet_and_looks_once_more_when_it_does(
+    world: World, tmp_path: Path
+) -> None:
+    told = {"status": {"endpoint": "http://gone-gateway.ml.svc:8080/v1"}}
+    world.server.put(model() | told)
+    world.server.put(a_gateway())
+    asked: list[Key] = []
+    world.desks[0].look_soon_at = asked.append  # type: ignore[method-assign]
+    for desk in world.desks:
+        await desk.resync.compare()
+    asked.clear()
+    assert not world.doors.fronts.front(CHAT, "").known
+    await world.doors._gateways.reconcile(PUBLIC)
+    assert (world.doors.fronts.front(CHAT, "").known, asked) == (True, [CHAT])
+    await world.doors._gateways.reconcile(PUBLIC)
+    assert asked == [CHAT]
+
+
 async def test_without_the_operators_certificate_it_is_said_what_is_missing(world: World, tmp_path: Path) -> None:
     (tmp_path / "ca.crt").unlink()
     world.server.put(a_gateway())
@@ -235,3 +377,137 @@ async def test_a_consumer_of_a_gateway_that_is_not_there_is_told_so(world: World
     world.server.put(a_consumer())
     await world.look()
     assert world.conditions("Consumer", "site")["Accepted"] == ("False", "GatewayMissing")
+
+
+class TestADeletionThatNoWatchTold:
+    """Kubernetes has taken the Gateway and then children of it; of the Gateway itself nothing was heard."""
+
+    @staticmethod
+    async def unheard(world: World, *, anew: bool = False) -> int:
+        world.server.put(a_gateway())
+        await world.look(rounds=2)
+        cache = world.doors.gateways.cache
+        known = cache.owners[PUBLIC]
+        for kind in ("Gateway", "Deployment"):
+            world.server.remove(world.server.all(kind)[0])
+        if anew:
+            world.server.put(a_gateway())
+        for desk in world.desks:
+            await desk.resync.compare()
+        cache.owners[PUBLIC] = known
+        return len(world.server.writes())
+
+    async def test_nothing_is_made_again_for_an_owner_that_is_gone(self, world: World) -> None:
+        before = await self.unheard(world)
+        assert (await world.doors._gateways.reconcile(PUBLIC)).result == "gone"
+        assert len(world.server.writes()) == before
+        assert PUBLIC not in world.doors.gateways.cache.owners
+        assert world.board.of(PUBLIC) is None
+
+    async def test_nothing_is_made_in_the_name_of_an_earlier_object(self, world: World) -> None:
+        before = await self.unheard(world, anew=True)
+        with pytest.raises(Conflict):
+            await world.doors._gateways.reconcile(PUBLIC)
+        assert len(world.server.writes()) == before
+
+    async def test_a_child_that_somebody_else_deleted_is_made_again(self, world: World) -> None:
+        world.server.put(a_gateway())
+        await world.look(rounds=2)
+        world.server.remove(world.server.all("Deployment")[0])
+        await world.look()
+        assert world.server.all("Deployment")
+
+
+class TestAKeyThatIsNotTheConsumersOwn:
+    """Its Secret has the name of a generated key."""
+
+    async def test_the_key_of_an_earlier_consumer_lets_nobody_in_and_is_replaced_once_it_is_gone(
+        self, world: World
+    ) -> None:
+        world.server.put(a_gateway())
+        world.server.put(a_consumer())
+        await world.look(rounds=2)
+        earlier = world.key()
+        world.server.remove(world.server.all("Consumer")[0])
+        world.server.put(a_consumer())
+        await world.look(rounds=2)
+        assert world.conditions("Consumer", "site")["Accepted"] == ("False", "ChildConflict")
+        assert not any(earlier in text for text in world.program().files.values())
+        world.server.remove(world.server.all("Secret")[0])
+        await world.look(rounds=2)
+        assert world.conditions("Consumer", "site")["Accepted"] == ("True", "KeyGenerated")
+        assert world.key() != earlier
+        assert any(world.key() in text for text in world.program().files.values())
+
+    async def test_somebody_elses_is_left_alone_and_named(self, world: World) -> None:
+        data = {"token": base64.b64encode(b"pl_0123456789012345678901").decode()}
+        metadata = {"name": "site-key", "namespace": "ml"}
+        world.server.put({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data})
+        world.server.put(a_gateway())
+        world.server.put(a_consumer())
+        await world.look(rounds=2)
+        assert world.conditions("Consumer", "site")["Accepted"] == ("False", "ChildConflict")
+        assert not any("pl_0123456789" in text for text in world.program().files.values())
+        assert world.server.all("Secret")[0]["data"] == data
+
+    async def test_none_is_made_for_a_consumer_that_is_gone(self, world: World) -> None:
+        world.server.put(a_consumer())
+        await world.look(rounds=2)
+        cache = world.doors.consumers.cache
+        known = cache.owners[SITE]
+        for kind in ("Consumer", "Secret"):
+            world.server.remove(world.server.all(kind)[0])
+        world.doors._consumers._workshop._secrets.forget(Key("ml", "site-key"))
+        cache.owners[SITE] = known
+        with pytest.raises(Conflict):
+            await world.doors._consumers.reconcile(SITE)
+        assert world.server.all("Secret") == []
+        assert (await world.doors._consumers.reconcile(SITE)).result == "gone"
+
+
+class TestANewLeader:
+    """Agents have said nothing to it yet."""
+
+    @staticmethod
+    async def settled(world: World) -> None:
+        world.server.put(a_gateway())
+        world.server.put(a_consumer())
+        await world.look(rounds=3)
+        posting = world.board.of(PUBLIC)
+        assert posting is not None
+        assert posting.stamp is not None
+        deployment = world.server.all("Deployment")[0]
+        world.server.put({**deployment, "spec": {**deployment["spec"], "replicas": 1}})
+        world.pod_reports(posting.stamp.generation)
+        await world.look(rounds=3)
+        assert world.conditions("Consumer", "site")["Ready"] == ("True", "Programmed")
+
+    @staticmethod
+    @contextlib.asynccontextmanager
+    async def successor(world: World, folder: Path) -> AsyncIterator[World]:
+        (folder / "next").mkdir()
+        given = configuration(gateways={"tlsFolder": str(folder), "hosts": ["api.example.com"]})
+        async with client(world.server, folder / "next") as api:
+            successor = World(world.server, api, OperatorSettings.model_validate(given))
+            for desk in successor.desks:
+                await desk.resync.prime()
+            yield successor
+
+    async def test_it_writes_nothing_where_all_is_as_it_should_be(self, world: World, tmp_path: Path) -> None:
+        await self.settled(world)
+        before = world.server.writes()
+        async with self.successor(world, tmp_path) as successor:
+            assert (await successor.doors._consumers.reconcile(SITE)).result == "early"
+            await successor.doors._gateways.reconcile(PUBLIC)
+            await successor.doors._consumers.reconcile(SITE)
+            assert world.server.writes() == before
+            assert world.conditions("Consumer", "site")["Ready"] == ("True", "Programmed")
+
+    async def test_a_program_that_changed_meanwhile_is_awaited(self, world: World, tmp_path: Path) -> None:
+        await self.settled(world)
+        consumer = world.server.get("Consumer", "ml", "site")
+        assert consumer is not None
+        world.server.put({**a_consumer(suspended=True), "metadata": consumer["metadata"], "status": consumer["status"]})
+        async with self.successor(world, tmp_path) as successor:
+            await successor.look()
+            assert world.conditions("Gateway", "public")["Programmed"] == ("False", "AwaitingAgent")

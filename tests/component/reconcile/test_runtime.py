@@ -4,8 +4,10 @@ import httpx
 import pytest
 import yaml
 
+from paceline.kube.resources import Key
 from paceline.reconcile import configuration as configuration_module
 from paceline.reconcile import runtime
+from tests.support import gateways
 from tests.support.apiserver import FakeApiServer, Fault
 from tests.support.worlds import Silent, condition, configuration, eventually, model, operator, status, stays
 
@@ -85,6 +87,26 @@ async def test_the_lease_goes_to_the_next_one_at_once_when_the_holder_ends(serve
         await eventually(lambda: server.all("Lease")[0]["spec"]["holderIdentity"] == "two", 5)
         server.put(model())
         await accepted(server)
+
+
+async def test_who_does_not_lead_serves_gateways_too(server, tmp_path):
+    (tmp_path / "ca.crt").write_text("-----BEGIN CERTIFICATE-----\n")
+    config = configuration(gateways={"tlsFolder": str(tmp_path)})
+    there = Key("ml", "public")
+
+    def stamp(one):
+        posting = one._doors._board.of(there)
+        return posting.stamp if posting else None
+
+    async with operator(server, tmp_path, identity="one", config=config) as one:
+        await eventually(lambda: one.leader.leading)
+        second = configuration(gateways={"tlsFolder": str(tmp_path)})
+        async with operator(server, tmp_path, identity="two", config=second) as two:
+            server.put(gateways.manifest({"routesFrom": "AllModelDeployments"}, namespace="ml"))
+            await eventually(lambda: stamp(one) and stamp(two) == stamp(one))
+            assert not two.leader.leading
+            server.put(model())
+            await eventually(lambda: stamp(one).generation > 1 and stamp(two) == stamp(one))
 
 
 async def test_a_holder_that_loses_the_lease_stops_and_takes_up_everything_when_it_has_it_again(server, tmp_path):

@@ -47,6 +47,7 @@ def test_at_first_sight_nothing_is_known_but_that_the_spec_is_accepted():
         "ModelResolved": ("True", "Resolved"),
         "Fits": ("Unknown", "NotYetObserved"),
         "Progressing": ("Unknown", "NotYetObserved"),
+        "SLOMet": ("Unknown", "NoObjective"),
     }
 
 
@@ -59,6 +60,7 @@ def test_a_model_that_answers_is_ready_and_available():
         "ModelResolved": ("True", "Resolved"),
         "Fits": ("True", "MemorySuffices"),
         "Progressing": ("False", "RolledOut"),
+        "SLOMet": ("Unknown", "NoObjective"),
     }
     assert made.condition("Ready").message == "1 of 1 replicas answer."
     assert made.requeue_seconds is None
@@ -448,6 +450,7 @@ class TestProblems:
             "ModelResolved": "NotYetObserved",
             "Fits": "NotYetObserved",
             "Progressing": "InvalidSpec",
+            "SLOMet": "NotYetObserved",
         }
         assert {c.observed_generation for c in made.conditions} == {7}
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from paceline.gateway.check import MAX_PROMPT_BYTES, check, sound
+from paceline.gateway.check import MAX_PROMPT_BYTES, MAX_SCHEMA_BYTES, check, sound
 from paceline.gateway.ir import (
     Admission,
     Branch,
+    Check,
     Cluster,
     Endpoint,
     External,
@@ -75,6 +76,9 @@ WRONG = {
     "copies of more than all": (with_target(mirror=Mirror("review", 101)), ("Route", "m")),
     "refusal": (replace(full(), routes=(Route("m", (Branch(Refusal("no code", "No.")),)),)), ("Route", "m")),
     "refusal's status": (replace(full(), routes=(Route("m", (Branch(Refusal("no", "No.", 200)),)),)), ("Route", "m")),
+    "no adapter": (with_target(check=Check("{}")), ("Route", "m")),
+    "schema": (replace(with_target(check=Check("é" * MAX_SCHEMA_BYTES)), adapter_port=9004), ("Route", "m")),
+    "port of the adapter": (replace(full(), adapter_port=9005), ("Gateway", "public")),
     "service": (replace(with_target(), services=(Service("ledger", "10.0.0.1", 1),)), ("Service", "ledger")),
 }
 

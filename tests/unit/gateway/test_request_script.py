@@ -48,6 +48,26 @@ def test_headers_steer_what_comes_next_and_metadata_remembers() -> None:
     assert "x-pl-request" not in seen.headers
 
 
+@pytest.mark.parametrize(
+    ("path", "prompt", "bound", "operation"),
+    [
+        (CHAT, "messages", "100", "chat"),
+        (COMPLETIONS, "prompt", "100", "text_completion"),
+        (EMBEDDINGS, "input", None, "embeddings"),
+    ],
+)
+def test_spans_are_told_what_was_asked_where_there_are_spans(
+    path: str, prompt: str, bound: Any, operation: str
+) -> None:
+    sent = {":path": path, ":method": "POST", "content-type": "application/json", "x-pl-client": "external.ab12.ns.me"}
+    body = json.dumps({"model": "m", prompt: [], "n": 2}).encode()
+    for context in ({}, {"span": "s"}):
+        seen = lua.request().run("envoy_on_request", dict(sent), body, route={"bound": 100}, context=context)
+        wanted = {"operation": operation, "model": "m", "client": "external.ab12.ns.me", "choices": "2"}
+        wanted |= {"max_tokens": bound} if bound else {}
+        assert seen.dynamic.get("s") == (wanted if context else None)
+
+
 def test_who_is_asked_for_admission_is_told_all_that_was_read_and_nobody_else() -> None:
     body = {"model": "m", "prompt": ["a", "b", "c"], "max_tokens": 50, "n": 2}
     seen = ask(body, COMPLETIONS, {"asked": True})
@@ -108,6 +128,9 @@ def test_a_prompt_of_tokens_cannot_get_a_system_prompt() -> None:
 
 def test_media_by_address_need_a_route_that_allows_them() -> None:
     body = BASE | {"messages": [{"content": [{"image_url": {"url": "http://10.0.0.1/"}}]}]}
+    assert ask(body).code == "remote_media"
+    assert ask(body, route={"remote_media": True}).code == "media_address"
+    body["messages"] = [{"content": [{"image_url": {"url": "https://example.com/a.png"}}]}]
     assert ask(body).code == "remote_media"
     assert ask(body, route={"remote_media": True}).status is None
 

@@ -47,6 +47,12 @@ def test_addresses_are_apart_and_change_no_digest():
     assert new != addresses
 
 
+def test_addresses_of_some_clusters_are_as_those_of_all():
+    gateway = neutral.full()
+    _, everything = made(gateway)
+    assert snapshot.addresses(gateway.clusters) | {"peers.json": everything["peers.json"]} == everything
+
+
 def test_every_change_of_the_rest_is_another_digest():
     gateway = neutral.full()
     assert made(replace(gateway, routes=gateway.routes[1:]))[0].digest != made(gateway)[0].digest

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import yaml
 
 from paceline.api.gateway import Gateway
-from paceline.render.gateway import children
+from paceline.gateway import ir
+from paceline.render.gateway import COUNT, children
 from paceline.render.gateway.pod import longest_seconds
 from tests.support import gateways
 from tests.support.gateways import SETUP
@@ -35,6 +37,10 @@ def test_children_are_rendered_as_reviewed(case):
 
 def test_no_golden_file_is_left_of_a_case_that_is_gone():
     check_no_strays(FOLDER, {f"{case}/{end}" for case in CASES for end in ("in.yaml", "out.yaml")})
+
+
+def test_with_its_stamp_a_gateway_has_as_many_children_as_are_counted():
+    assert len(children(gateways.gateway(), SETUP, {})) + 1 == COUNT
 
 
 def test_what_the_pods_need_comes_before_the_pods():
@@ -69,6 +75,17 @@ def test_the_agent_is_there_before_envoy_and_after_it():
     (agent,) = spec["initContainers"]
     assert agent["restartPolicy"] == "Always"
     assert [each["name"] for each in spec["containers"]] == ["envoy"]
+
+
+def test_who_checks_answers_is_there_only_where_that_is_wanted_and_holds_nobody_up():
+    found = {child["kind"]: child for child in children(gateways.gateway(), replace(SETUP, adapter=True), {})}
+    spec = found["Deployment"]["spec"]["template"]["spec"]
+    agent, adapter = spec["initContainers"]
+    assert (adapter["name"], adapter["restartPolicy"]) == ("adapter", "Always")
+    assert not {"startupProbe", "readinessProbe"} & set(adapter)
+    assert [(each["name"], each["readOnly"]) for each in adapter["volumeMounts"]] == [("files", True)]
+    assert [each["name"] for each in pod(gateways.gateway())["initContainers"]] == [agent["name"]]
+    assert {f"--local-port={ir.ADAPTER_PORT}", f"--asking=http://127.0.0.1:{ir.ASKING_PORT}"} <= set(adapter["args"])
 
 
 def test_both_that_ask_our_services_get_a_token_and_it_is_good_for_paceline_alone():

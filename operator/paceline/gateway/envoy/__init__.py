@@ -13,7 +13,8 @@ from paceline.gateway.envoy.documents import Document, resources
 from paceline.gateway.envoy.endpoints import assignment, by_file, endpoints_file, servers
 from paceline.gateway.envoy.filters import DENY, REQUESTS_LIMIT, TOKENS_LIMIT
 from paceline.gateway.envoy.limits import deny_list, requests_limit, tokens_limit
-from paceline.gateway.envoy.listener import listener
+from paceline.gateway.envoy.listener import listeners
+from paceline.gateway.envoy.rewriting import checks
 from paceline.gateway.envoy.routes import routes
 from paceline.gateway.ir import Denied, Gateway, Pods
 
@@ -42,6 +43,8 @@ def documents_of(gateway: Gateway, secrets: Mapping[str, str], folder: str) -> d
             files[f"sds/{service.name}.json"] = credentials.token(service.name, service.token_file)
     if gateway.listener.tls:
         files[f"sds/{credentials.CERTIFICATE}.json"] = credentials.certificate(gateway.listener.tls)
+    for check in checks(gateway):
+        files[f"checks/{check.digest}.json"] = {"schema": check.schema, "again": check.again}
     return files | {
         "peers.json": endpoints_file(assignment(PEERS, gateway.peers)),
         f"{DENY}.json": deny_list(gateway.denied),
@@ -49,7 +52,7 @@ def documents_of(gateway: Gateway, secrets: Mapping[str, str], folder: str) -> d
         f"{TOKENS_LIMIT}.json": tokens_limit(gateway),
         "cds.json": resources(*clusters(gateway, folder)),
         "rds.json": routes(gateway, secrets),
-        "lds.json": resources(listener(gateway, folder)),
+        "lds.json": resources(*listeners(gateway, folder)),
         "bootstrap.json": bootstrap(gateway, folder),
     }
 

@@ -8,6 +8,7 @@ from paceline.gateway.envoy.documents import HASH, PACELINE, Document, address, 
 from paceline.gateway.envoy.endpoints import by_file, servers
 from paceline.gateway.envoy.logs import LABELS
 from paceline.gateway.envoy.rewriting import alike, copying
+from paceline.gateway.envoy.tracing import BACKEND, PROVIDER
 from paceline.gateway.envoy.upstream import service_filters, upstream_filters
 from paceline.gateway.ir import Cluster, External, Gateway, Limits, Pods, Service
 
@@ -28,12 +29,12 @@ def clusters(gateway: Gateway, folder: str) -> list[Document]:
     }
     ordered = sorted(gateway.clusters, key=lambda each: each.name)
     return [
-        *(_cluster(each, limits, source, filters[each.name]) for each in ordered),
+        *(_cluster(each, limits, source, filters[each.name], traced=bool(gateway.tracing)) for each in ordered),
         *(_service(each, limits, folder) for each in sorted(gateway.services, key=lambda each: each.name)),
     ]
 
 
-def _cluster(cluster: Cluster, limits: Limits, source: str, filters: list[Document]) -> Document:
+def _cluster(cluster: Cluster, limits: Limits, source: str, filters: list[Document], *, traced: bool) -> Document:
     found = cluster.servers
     place = _external(cluster.name, found) if isinstance(found, External) else _pods(cluster.name, found, source)
     protocol: Document = {"auto_config": {}}
@@ -49,8 +50,18 @@ def _cluster(cluster: Cluster, limits: Limits, source: str, filters: list[Docume
         "load_balancing_policy": _balance(cluster),
         "outlier_detection": _outliers(),
         "typed_extension_protocol_options": {_HTTP: options},
-        "metadata": {"filter_metadata": {PACELINE: {LABELS: json.dumps(dict(cluster.labels))}}},
+        "metadata": {"filter_metadata": {PACELINE: _said(cluster, traced=traced)}},
     }
+
+
+def _said(cluster: Cluster, *, traced: bool) -> Document:
+    """What records and spans say of a cluster."""
+    labels = dict(cluster.labels)
+    found = {LABELS: json.dumps(labels)}
+    if traced:
+        provider = cluster.servers.host if isinstance(cluster.servers, External) else PACELINE
+        found |= {PROVIDER: provider, BACKEND: labels.get("backend", cluster.name)}
+    return found
 
 
 def _base(name: str, limits: Limits) -> Document:

@@ -22,6 +22,10 @@ READ = "x-pl-request"
 REFUSAL = "x-paceline-refusal"
 #: What a consumer whose policy trusts it may say of the class of a request.
 REQUEST_CLASS = "x-paceline-request-class"
+#: By which the adapter finds what an answer must be like.
+CHECK = "x-pl-check"
+#: Of requests that the adapter makes.
+ASKED = "x-pl-asked"
 
 # Names of filters, by which routes and metadata refer to them.
 KEYS = "envoy.filters.http.api_key_auth"

@@ -17,6 +17,7 @@ from paceline.gateway.envoy.documents import (
     watched,
 )
 from paceline.gateway.envoy.logs import attempts
+from paceline.gateway.envoy.tracing import SPAN
 from paceline.gateway.ir import Gateway
 
 DENY, REQUESTS_LIMIT, TOKENS_LIMIT = "deny", "limit-requests", "limit-tokens"
@@ -30,7 +31,7 @@ def http_filters(gateway: Gateway, folder: str) -> list[Document]:
     return [
         *keys,
         _buffer(gateway),
-        _script(folder),
+        _script(gateway, folder),
         _discovered(DENY, RBAC, watched(folder, f"{DENY}.json")),
         _discovered(REQUESTS_LIMIT, LOCAL_RATELIMIT, polled(folder, f"{REQUESTS_LIMIT}.json")),
         _discovered(TOKENS_LIMIT, LOCAL_RATELIMIT, polled(folder, f"{TOKENS_LIMIT}.json")),
@@ -38,6 +39,11 @@ def http_filters(gateway: Gateway, folder: str) -> list[Document]:
         _admission(OPTIONAL_ADMISSION, optional=True),
         _router(gateway),
     ]
+
+
+def asking_filters(gateway: Gateway, folder: str) -> list[Document]:
+    """What requests of the adapter pass: whether they may be made was settled when their clients' came."""
+    return [_buffer(gateway), _script(gateway, folder), _router(gateway)]
 
 
 def _buffer(gateway: Gateway) -> Document:
@@ -49,9 +55,10 @@ def _buffer(gateway: Gateway) -> Document:
     )
 
 
-def _script(folder: str) -> Document:
+def _script(gateway: Gateway, folder: str) -> Document:
     source = {"filename": f"{folder}/lua/{lua.request().name}"}
-    return extension(REQUEST, "extensions.filters.http.lua.v3.Lua", default_source_code=source)
+    context: Document = {"filter_context": {"span": SPAN}} if gateway.tracing else {}
+    return extension(REQUEST, "extensions.filters.http.lua.v3.Lua", default_source_code=source, **context)
 
 
 def _discovered(name: str, kind: str, source: Document) -> Document:

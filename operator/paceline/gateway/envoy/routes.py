@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from paceline.gateway.envoy.bootstrap import AGENT
 from paceline.gateway.envoy.documents import (
     ADMISSION,
+    ASKED,
     CLIENT,
     KEYS,
     MODEL,
@@ -21,8 +22,8 @@ from paceline.gateway.envoy.documents import (
     typed,
 )
 from paceline.gateway.envoy.rewriting import alike
-from paceline.gateway.envoy.target import not_asked, refusal, route
-from paceline.gateway.ir import Branch, Cluster, Gateway, Policy, Route
+from paceline.gateway.envoy.target import asked, not_asked, refusal, route
+from paceline.gateway.ir import Branch, Cluster, Gateway, Policy, Route, Target
 
 NAME = "gateway"
 #: What a server may not say to our clients: where else to go, whose account pays, what to keep.
@@ -77,7 +78,10 @@ def _matcher(gateway: Gateway) -> Document:
             policies[model].append(policy)
     ordered = sorted(gateway.routes, key=lambda each: each.model)
     known = len(gateway.policies)
-    models = {each.model: {"matcher": _policies(each, policies[each.model], known, ready)} for each in ordered}
+    models = {
+        each.model: {"matcher": _checked(each, ready, _policies(each, policies[each.model], known, ready))}
+        for each in ordered
+    }
     return exact(MODEL, models, {"matcher": _paths()})
 
 
@@ -96,6 +100,15 @@ def _paths() -> Document:
     tree = {"input": input_header(":path"), "prefix_match_map": {"map": cases}}
     nowhere = _action(refusal("unknown-path", 404, "unknown_url", "There is nothing at this address."))
     return {"matcher_tree": tree, "on_no_match": nowhere}
+
+
+def _checked(route_: Route, ready: dict[str, Cluster], others: Document) -> Document:
+    """The adapter's own requests go where the answers come from; who may make them was settled before."""
+    targets = [each.target for each in route_.branches if isinstance(each.target, Target) and each.target.check]
+    if not targets:
+        return others
+    answered = _action(route(f"{route_.model}/asked", Branch(asked(targets[0])), ready))
+    return exact(ASKED, {"yes": answered}, {"matcher": others})
 
 
 def _policies(route_: Route, policies: list[Policy], known: int, ready: dict[str, Cluster]) -> Document:

@@ -24,6 +24,7 @@ local WORDS = {
   invalid_value = "A parameter is out of its range: ",
   unsupported_prompt = "This model takes a prompt only as one string.",
   remote_media = "This model takes images and other media only as data: URLs.",
+  media_address = "Images and other media must be data: URLs, or at most 256 https:// URLs with a public host's name.",
   method_not_allowed = "This is asked with POST.",
   unsupported_media_type = "The body must be application/json, and not compressed.",
 }
@@ -64,6 +65,16 @@ local function tell(h, headers, r, operation, bound, size, asked)
   if asked then headers:replace("x-pl-request", record) end -- for whoever is asked for admission
 end
 
+-- What spans say of a request, under the names that tracing.py gives them.
+local function span(h, namespace, r, operation, bound)
+  local metadata = h:streamInfo():dynamicMetadata()
+  metadata:set(namespace, "operation", operation.name == "completions" and "text_completion" or operation.name)
+  metadata:set(namespace, "model", r.model)
+  metadata:set(namespace, "client", h:headers():get("x-pl-client") or "")
+  metadata:set(namespace, "choices", ("%d"):format(r.n))
+  if bound > 0 then metadata:set(namespace, "max_tokens", ("%d"):format(bound)) end
+end
+
 -- Where in the changed body is what each server gets its own way: see upstream.lua.
 local function places(h, r, operation, edits)
   local text = {operation.path, r.stream and "1" or "0"}
@@ -86,8 +97,11 @@ local function handle(h, operation)
   h:clearRouteCache()
   local route = h:metadata()
   if r.remote > 0 and not route:get("remote_media") then error({code = "remote_media"}, 0) end
+  if r.private then error({code = "media_address"}, 0) end
   local bound, model = route:get("bound"), route:get("model")
-  tell(h, headers, r, operation, r.bound or operation.bound and bound or 0, #s, route:get("asked"))
+  local most, namespace = r.bound or operation.bound and bound or 0, h:filterContext():get("span")
+  tell(h, headers, r, operation, most, #s, route:get("asked"))
+  if namespace then span(h, namespace, r, operation, most) end
   local edits = model and for_server(s, r.spans, r.stream, model, route:get("usage")) or {}
   for_route(s, r, operation, bound, route:get(operation.prompt), edits)
   if not model then places(h, r, operation, edits) end

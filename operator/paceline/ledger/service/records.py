@@ -43,6 +43,9 @@ async def take(request: web.Request) -> web.Response:
     metrics.records_total.labels("Replayed").inc(receipt.replayed)
     metrics.records_total.labels("Quarantined").inc(receipt.bad)
     metrics.overruns_total.inc(len(receipt.overruns))
+    for record in receipt.records:
+        if record.unmeasured:
+            metrics.unmeasured_total.labels(record.model, record.usage_source.value).inc()
     for each in receipt.overruns:
         log.warning("%s: request %s cost more than was reserved for it", identity.gateway, each)
     service.recorded(receipt.records)

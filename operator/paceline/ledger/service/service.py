@@ -205,6 +205,10 @@ class Service:
         self.book = book
         self.denials.touch()
         self.rooms.apply(book.deployments)
+        metrics.objective_ratio.clear()
+        for name, each in book.deployments.items():
+            if each.slo:
+                metrics.objective_ratio.labels(name).set(float(each.slo.objective_percent) / 100)
         metrics.config_generation.set(book.generation)
         self.ready = not self.ending
         log.info("generation %d of the document is in force", book.generation)

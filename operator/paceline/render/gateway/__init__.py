@@ -1,6 +1,6 @@
 """From a Gateway to the manifests of its children. Each output has a golden file."""
 
-from paceline.render.gateway.children import children
+from paceline.render.gateway.children import COUNT, children
 from paceline.render.gateway.setup import GatewaySetup
 
-__all__ = ["GatewaySetup", "children"]
+__all__ = ["COUNT", "GatewaySetup", "children"]

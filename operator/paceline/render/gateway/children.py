@@ -13,6 +13,9 @@ from paceline.render.gateway.service import service
 from paceline.render.gateway.setup import GatewaySetup
 from paceline.render.labels import Manifest
 
+#: Of all children, with the stamp.
+COUNT = 6
+
 
 def children(gateway: Gateway, setup: GatewaySetup, mounted: Mapping[str, tuple[str, ...]]) -> tuple[Manifest, ...]:
     """The children in the order in which they are applied: what the pods need comes before the pods.
