@@ -133,6 +133,17 @@ async def test_a_consumer_gets_a_key_which_the_program_knows_and_nobody_else_is_
     assert world.key() == key, "it is made once"
 
 
+async def test_the_program_says_how_long_a_budget_is_served_without_the_ledger_and_who_is_suspended(
+    world: World,
+) -> None:
+    world.server.put(a_gateway())
+    world.server.put(a_consumer(budgets=[consumers.budget(graceSeconds=7)], suspended=True))
+    await world.look(rounds=2)
+    program = world.program()
+    assert list(program.graces.values()) == [7]
+    assert program.suspended == tuple(program.graces)
+
+
 async def test_a_consumer_is_ready_when_every_pod_has_it(world: World) -> None:
     world.server.put(a_gateway())
     world.server.put(a_consumer())
