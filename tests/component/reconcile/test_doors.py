@@ -227,7 +227,7 @@ async def follower(world: World, folder: Path) -> AsyncIterator[World]:
 
 async def test_a_replica_that_does_not_lead_serves_the_same_under_the_same_number(world: World, tmp_path: Path) -> None:
     world.server.put(a_gateway())
-    world.server.put(a_consumer())
+    world.server.put(a_consumer(budgets=[consumers.budget()]))
     async with follower(world, tmp_path) as other:
         await other.look()
         assert other.board.of(PUBLIC) is None, "nobody has numbered it yet"
