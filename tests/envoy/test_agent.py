@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import random
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 import pytest_asyncio
 from aiohttp import web
 
@@ -29,6 +31,8 @@ from tests.support.worlds import eventually
 
 #: Within which the agent has looked at Envoy's counters.
 LOOKS_SECONDS = 2.0
+#: How long the operators are gone before Envoy is killed too.
+GONE_SECONDS = 600 if os.environ.get("PACELINE_TEST_SIZE") == "full" else 0
 
 
 @pytest_asyncio.fixture
@@ -168,7 +172,7 @@ async def test_an_older_generation_is_refused_whoever_sends_it(pod: Pod) -> None
     pod.operator.post(replace(pod.gateway, routes=()), generation=1)
     posting = pod.operator.board.of(KEY)
     assert posting
-    old = b'{"generation":1,"program":%s}' % posting.program
+    old = b'{"generation":1,"digest":"0a","program":%s}' % posting.program
 
     async def answering(request: web.Request, _body: Any) -> web.StreamResponse:
         return web.Response(body=old) if "programs" in request.path else web.Response(status=204)
@@ -181,10 +185,12 @@ async def test_an_older_generation_is_refused_whoever_sends_it(pod: Pod) -> None
         await until_answered(pod, "public-z")
 
 
+@pytest.mark.timeout(60 + 2 * GONE_SECONDS)
 async def test_a_killed_envoy_serves_again_within_five_seconds_without_any_operator(pod: Pod) -> None:
     async with pod.operator.serving():
         await brought_up(pod)
     assert (await pod.ask())[0] == 200
+    await asyncio.sleep(GONE_SECONDS)
     for killed in ("envoy", "both"):
         pod.kill_envoy()
         if killed == "both":

@@ -13,6 +13,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -181,14 +182,16 @@ async def drilled(site: Site, trouble: Callable[[], Awaitable[None]], record: An
 
 async def test_configurations_change_ten_times_a_second(site: Site, record_property: Any) -> None:
     routes, clusters, numbers = site.gateway.routes, site.gateway.clusters, count()
+    began = time.monotonic()
 
     async def change() -> None:
         number = next(numbers)
+        await asyncio.sleep(max(0.0, began + number / 10 - time.monotonic()))
         new = Cluster(f"new-{number % 7}", Pods(site.engines.endpoints, "/health"), "engine-of-bot", "Continuous")
         extra = [Route(f"extra-{n}", (Branch(answered_by(new.name)),)) for n in range(number % 5)]
         moved = replace(routes[0], branches=(Branch(answered_by(new.name)),)) if number % 3 == 0 else routes[0]
         site.post(clusters=(*clusters, new), routes=tuple(sorted((moved, *extra), key=lambda each: each.model)))
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0)
 
     await drilled(site, change, record_property)
     site.post(clusters=clusters, routes=routes)

@@ -266,6 +266,7 @@ def agent_of(gateway: Gateway, folder: Path, operator_port: int, ledger_port: in
         "host": LOOPBACK,
         "port": (port := free_port()),
         "local-port": gateway.agent_port,
+        "addresses-port": gateway.addresses_port,
         "admin": f"http://{LOOPBACK}:{gateway.admin_port}",
         "settle-seconds": 0.5,
     }
@@ -282,7 +283,8 @@ def _made(
         (folder / name).mkdir()
     (folder / "token").write_text(TOKEN)
     local = Server("agent", answer, free_port())
-    wanted = replace(gateway(folder, first, second, local), log_file=str(folder / "logs/requests.jsonl"))
+    log_file = str(folder / "logs/requests.jsonl")
+    wanted = replace(gateway(folder, first, second, local), log_file=log_file, addresses_port=free_port())
     ledger, operator = Ledger(port=free_port()), Operator(folder / "files")
     agent = agent_of(wanted, folder, operator.port, ledger_port or ledger.port)
     pod = Pod(wanted, folder, agent, client, operator=operator, ledger=ledger, first=first, second=second)

@@ -13,6 +13,8 @@ from paceline.gateway.ir import (
     Endpoint,
     External,
     Gateway,
+    Identity,
+    Issuer,
     Key,
     Limits,
     Listener,
@@ -208,4 +210,27 @@ def traced() -> Gateway:
     return replace(checked(), name="traced", services=services, tracing=Tracing("traces", 10))
 
 
-CASES = {"checked": checked, "traced": traced, "empty": empty, "full": full, "minimal": minimal}
+def tokens() -> Gateway:
+    """Keys and tokens."""
+    cluster, people = "https://kubernetes.default.svc.cluster.local", "https://id.example.com"
+    jwt = '{"keys": [{"e": "AQAB", "kty": "RSA", "n": "AQAB"}]}'
+    return replace(
+        empty(),
+        policies=(EXTERNAL, INTERNAL),
+        issuers=(Issuer(people, hosts=("id.example.com",)), Issuer(cluster, jwt)),
+        identities=(
+            Identity(INTERNAL.name, "ns", "staff", people, "*", ("paceline", "chat")),
+            Identity(EXTERNAL.name, "ns", "bot", cluster, "system:serviceaccount:support:bot", ("paceline",)),
+            Identity(EXTERNAL.name, "ns", "site", cluster, "system:serviceaccount:support:bot", ("site",)),
+        ),
+    )
+
+
+CASES = {
+    "checked": checked,
+    "traced": traced,
+    "empty": empty,
+    "full": full,
+    "minimal": minimal,
+    "tokens": tokens,
+}

@@ -109,6 +109,7 @@ class World:
             namespaces=given.get("namespaces", {}),
             texts=texts,
             zones=frozenset(given.get("zones", ("UTC",))),
+            issuers=given.get("issuers", {}),
             peers=tuple(Endpoint(each, 8080) for each in given.get("peers", ())),
         )
 

@@ -23,7 +23,7 @@ PlatformCollector(registry=REGISTRY)
 
 failures_total = Counter(
     "paceline_gateway_agent_failures",
-    "What the agent could not do: Fetch, Report, Ship, Deny (ask of budgets), Files (in memory) or Logs (on disk).",
+    "What the agent could not do: Fetch, Report, Ship, Issuer, Deny, Files (in memory) or Logs (on disk).",
     ["what"],
     registry=REGISTRY,
 )

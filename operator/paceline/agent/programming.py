@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from paceline.agent import metrics
 from paceline.agent.errors import ProxyGone
@@ -16,7 +16,7 @@ from paceline.agent.words import Words
 from paceline.gateway.envoy import denials
 from paceline.gateway.ir import Denied
 from paceline.gateway.snapshot import Program
-from paceline.gateway.steps import CLUSTERS, Step, endpoints, steps
+from paceline.gateway.steps import CLUSTERS, Step, endpoints, steps, watched
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,7 @@ class Programmer:
         words: Envoy's log.
         denied: Tells who gets nothing now, besides what is in a program.
         changed: Called when there is something new to report.
+        moved: Called with the places of addresses that are others now.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Programmer:
         words: Words,
         denied: Callable[[Program], tuple[Denied, ...]],
         changed: Callable[[], None],
+        moved: Callable[[Iterable[str]], None],
     ) -> None:
         self._folder = folder
         self._held = held
@@ -64,9 +66,12 @@ class Programmer:
         self._changed = changed
         self._denying: tuple[Denied, ...] | None = None
         self._coming: Program | None = None
+        self._moved = moved
         self._offered: Numbered | None = None
         self._before: Numbered | None = None
         self._news = asyncio.Event()
+        self._files: frozenset[str] = frozenset()
+        self._note()
         self._baseline: Mapping[str, Updates] = {}
         #: Envoy's files are all there.
         self.written = False
@@ -85,15 +90,28 @@ class Programmer:
     def known(self) -> tuple[int, str]:
         """Generation and digest of the latest program that was offered."""
         offered = self._offered
-        return max(self._held.known, (offered.generation, offered.program.digest) if offered else (0, ""))
+        return max(self._held.known, (offered.generation, offered.digest) if offered else (0, ""))
 
     def offer(self, numbered: Numbered) -> bool:
         """Take a program, of which only the latest matters; False for one that is not later than the one before."""
         if numbered.generation <= self.known[0]:
             return False
         self._offered = numbered
+        self._note()
         self._news.set()
         return True
+
+    def decline(self, refused: Refused) -> None:
+        """Remember a program that cannot be read here; what is held serves on.
+
+        Raises:
+            OSError: it cannot be kept.
+        """
+        if refused.generation > self.known[0]:
+            self._held.refuse(refused)
+            metrics.rejected_total.inc()
+            log.error("generation %d cannot be read: %s", refused.generation, refused.words)
+            self._changed()
 
     def restore(self) -> None:
         """Put the files there that are held, whatever an agent before left half done.
@@ -117,11 +135,12 @@ class Programmer:
             OSError: they cannot be written or kept.
         """
         change = self._held.difference(addresses)
-        self._folder.write(change.files)
+        self._folder.write({place: text for place, text in change.files.items() if place in self._files})
         if change.gone:
-            named = endpoints({CLUSTERS: take(self._folder.path / CLUSTERS) or ""})
+            named = watched({CLUSTERS: take(self._folder.path / CLUSTERS) or ""})
             self._folder.remove(place for place in change.gone if place not in named)
         self._held.move(change)  # last: what could not be written for Envoy is told again
+        self._moved(change.files)
         self._news.set()
 
     def deny(self) -> None:
@@ -154,6 +173,7 @@ class Programmer:
             return
         if held is None:
             self._held.keep(offered)
+            self._held.refuse(None)
             self.restore()
             self._done(offered)
         elif self.live:
@@ -178,13 +198,14 @@ class Programmer:
         self._baseline = await self._proxy.updates()
 
     def _refuse(self, offered: Numbered, words: str) -> None:
-        self._held.refuse(Refused(offered.generation, offered.program.digest, words))
+        self._held.refuse(Refused(offered.generation, offered.digest, words))
         metrics.rejected_total.inc()
         log.error("Envoy does not take generation %d: %s. The one before serves.", offered.generation, words)
 
     def _done(self, offered: Numbered) -> None:
         if self._offered is offered:
             self._offered = None
+        self._note()
         self._changed()
 
     async def _apply(self, old: Mapping[str, str], new: Mapping[str, str]) -> str:
@@ -257,6 +278,7 @@ class Programmer:
         if self._before is not None:
             self._write(self._folder.present(), self._wanted(self._before.program))
             self._held.keep(self._before)
+            self._note()
         self._refuse(held, words)
         self._changed()
 
@@ -273,7 +295,7 @@ class Programmer:
 
     def _wanted(self, program: Program) -> dict[str, str]:
         found = self._held.addresses.files
-        named = endpoints(program.files) | {PEERS}
+        named = watched(program.files) | {PEERS}
         moved = {place: text for place, text in found.items() if place in named}
         return {**program.files, DENY: self._deny_list(program), **moved}
 
@@ -286,6 +308,11 @@ class Programmer:
         self._denying = self._denied(program)
         metrics.denied(self._denying)
         return denials(self._denying)
+
+    def _note(self) -> None:
+        """Which addresses Envoy may read from files now: a change of others writes none."""
+        programs = [each.program for each in (self._held.program, self._offered) if each]
+        self._files = frozenset({PEERS}).union(*(watched(each.files) for each in programs))
 
     def _missing(self, program: Program) -> frozenset[str]:
         return (endpoints(program.files) | {PEERS}) - self._held.addresses.files.keys()

@@ -58,7 +58,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("The same, and watched for the numbers of Gateways' configurations.", "", ("configmaps",), (*READ, *WRITE)),
     Rule("The same.", "policy", ("poddisruptionbudgets",), ("get", "list", *WRITE)),
-    Rule("Revisions: kept as they were first rendered.", "apps", ("controllerrevisions",), ("get", "list", *WRITE)),
+    Rule("Revisions: kept as they were first rendered.", "apps", ("controllerrevisions",), (*READ, *WRITE)),
     Rule("Jobs that look up a model's files; deleted once they have.", "batch", ("jobs",), ("get", "list", *WRITE)),
     Rule("Where those may connect to.", "networking.k8s.io", ("networkpolicies",), ("get", "list", *WRITE)),
     Rule("Whether a change may go on in the middle of a rollout.", "apps", ("replicasets",), ("list",)),

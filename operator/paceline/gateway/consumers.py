@@ -81,6 +81,7 @@ def policy_of(consumer: Consumer) -> Policy:
             models=tuple(sorted(spec.models)),
             request_class=spec.request_class or "",
             trusts_class="RequestClass" in spec.trusted_headers,
+            trusts_conversation="ConversationId" in spec.trusted_headers,
             requests_per_minute=limits.requests_per_minute or 0,
             tokens_per_minute=limits.tokens_per_minute or 0,
             reserves=_reserves(spec),

@@ -99,6 +99,7 @@ class Observation:
         texts: Of ConfigMaps of the Gateway's namespace, by their name and key; what is not here is missing.
         zones: Names of the time zones that there are.
         peers: The gateway's own pods that are ready.
+        issuers: Key sets that are known already, by their issuers: that of the cluster itself.
         now: For prices that begin to hold.
     """
 
@@ -112,3 +113,4 @@ class Observation:
     texts: Mapping[tuple[str, str], str] = field(default_factory=dict)
     zones: frozenset[str] = frozenset({"UTC"})
     peers: tuple[Endpoint, ...] = ()
+    issuers: Mapping[str, str] = field(default_factory=dict)

@@ -13,10 +13,14 @@ from pydantic.alias_generators import to_camel
 
 from paceline.gateway.envoy import documents_of, scripts
 from paceline.gateway.envoy.endpoints import endpoints_file, servers
-from paceline.gateway.ir import Cluster, Gateway, Pods, Tls
+from paceline.gateway.ir import Cluster, Gateway, Issuer, Pods, Tls
 
 #: Files that change when pods come and go: they are no part of the digest, and an agent takes them from anybody.
 ADDRESSES = ("eds/", "peers.json")
+
+#: Of programs as agents read them. Whoever reads one takes no notice of fields that it does not know, so what is new
+#: and may be left out changes no number; what may not be, does.
+FORMAT = 1
 
 _Name = Annotated[str, Field(max_length=512)]
 
@@ -34,6 +38,8 @@ class Program:
         classes: Of the requests of policies that have one, by their names.
         suspended: Client ids of consumers that get nothing.
         graces: Seconds for which consumers with a Soft budget are served without the ledger, by their client ids.
+        issuers: Whose tokens the proxy takes; their keys it has from the agent.
+        format: How it is to be read.
     """
 
     gateway: _Name
@@ -44,8 +50,10 @@ class Program:
     classes: Mapping[str, str] = field(default_factory=dict)
     suspended: tuple[str, ...] = ()
     graces: Mapping[str, int] = field(default_factory=dict)
+    issuers: tuple[Issuer, ...] = ()
+    format: int = FORMAT
 
-    __pydantic_config__ = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True)
+    __pydantic_config__ = ConfigDict(alias_generator=to_camel, extra="ignore", strict=True)
 
     @property
     def digest(self) -> str:
@@ -53,7 +61,21 @@ class Program:
         return hashlib.sha256(write(self)).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What is read of a program before it is known how the rest is."""
+
+    format: int = FORMAT
+
+    __pydantic_config__ = ConfigDict(extra="ignore", strict=True)
+
+
 _PROGRAMS = TypeAdapter(Program)
+_HEADS = TypeAdapter(_Head)
+
+
+class FormatError(ValueError):
+    """A program is to be read otherwise than is known here: operator and agent are of releases too far apart."""
 
 
 def program(
@@ -83,6 +105,7 @@ def program(
         classes={each.name: each.request_class for each in gateway.policies if each.request_class},
         suspended=tuple(each.client for each in gateway.denied if each.reason == "Suspended"),
         graces=graces or {},
+        issuers=gateway.issuers,
     )
     return made, {place: text for place, text in files.items() if place.startswith(ADDRESSES)}
 
@@ -99,12 +122,19 @@ def write(made: Program) -> bytes:
 
 
 def parse(text: bytes) -> Program:
-    """Read what `write` wrote.
+    """Read what `write` wrote, also that of another release.
 
     Raises:
+        FormatError: it cannot be read here.
         ValueError: it is none; the message names the field, and never its content.
     """
     try:
+        found = _HEADS.validate_json(text).format
+        if found != FORMAT:
+            raise FormatError(
+                f"The configuration has format {found}, and this agent reads format {FORMAT}. Give the Gateway's pods "
+                "the agent of the operator's release (chart value images.agent)."
+            )
         return _PROGRAMS.validate_json(text)
     except ValidationError as wrong:
         where = {".".join(map(str, item["loc"][:2])) or "it": item["msg"] for item in wrong.errors(include_input=False)}

@@ -12,6 +12,7 @@ from paceline.gateway.claims import hostnames
 from paceline.gateway.consumers import Caller, callers, digested
 from paceline.gateway.entries import entries
 from paceline.gateway.finding import Finding, of_gateway
+from paceline.gateway.identities import identities, issuers
 from paceline.gateway.keys import keys
 from paceline.gateway.mounts import certificate, mounts
 from paceline.gateway.observation import Observation
@@ -55,14 +56,15 @@ def translate(seen: Observation, secrets: Mapping[str, str]) -> Translation:
     calling, of_callers = callers(seen)
     calling = [] if _open(seen) else calling
     known, of_keys = keys(calling, secrets)
+    tokens, of_tokens = identities(calling, seen)
     names, of_names = hostnames(seen.gateway, seen.gateways)
     priced, of_prices = prices(seen.gateway)
     routes, of_entries = _routes(seen, calling, Surroundings.of(seen, priced))
-    made = _made(seen, names, calling, routes, known)
+    made = _made(seen, names, calling, routes, known, tokens)
     problems = check(made, secrets)
     kept = _kept(made, problems, secrets)
     findings = {
-        *(of_callers + of_keys + of_names + of_prices + of_entries),
+        *(of_callers + of_keys + of_tokens + of_names + of_prices + of_entries),
         *(finding for each in routes for finding in each.findings),
         *told(problems, made, seen, calling),
         *wrong_zones(calling, seen.zones),
@@ -115,6 +117,7 @@ def _made(
     calling: Iterable[Caller],
     routes: Iterable[Translated],
     known: Iterable[ir.Key],
+    tokens: list[ir.Identity],
 ) -> ir.Gateway:
     """Everything in neutral terms, whether or not it is right. In order, so that equal worlds come to equal files."""
     gateway, site = seen.gateway, seen.site
@@ -127,6 +130,8 @@ def _made(
         listener=_listener(seen, names),
         policies=tuple(policies[name] for name in sorted(policies)),
         keys=tuple(sorted(known, key=lambda each: each.reference)),
+        identities=tuple(sorted(tokens, key=lambda each: each.name)),
+        issuers=issuers(tokens, seen),
         routes=tuple(sorted((each.route for each in routes), key=lambda each: each.model)),
         clusters=tuple(clusters[name] for name in sorted(clusters)),
         services=(site.ledger, *([site.collector] if site.collector else [])),

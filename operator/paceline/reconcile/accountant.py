@@ -47,6 +47,7 @@ class Accountant:
         allowed: Whether this process decides.
         consumers: All with their keys.
         changed: Called with a Consumer's key when there is something to tell.
+        authority: Who signs the ledger's certificate, PEM.
     """
 
     def __init__(
@@ -55,11 +56,13 @@ class Accountant:
         allowed: Callable[[], bool],
         consumers: Callable[[], tuple[Consumer, ...]],
         changed: Callable[[Key], None],
+        authority: Callable[[], str],
     ) -> None:
         self._settings = settings
         self._allowed = allowed
         self._consumers = consumers
         self._changed = changed
+        self._authority = authority
         self._uses: _Uses = {}
         self._tag = ""
         self._asked = False
@@ -91,7 +94,7 @@ class Accountant:
         given = self._settings().gateways
         url = ledger_access.url(given, "/v1/budgets")
         try:
-            token, trusted = ledger_access.credentials(given)
+            token, trusted = ledger_access.credentials(given, self._authority())
             headers = {"Authorization": f"Bearer {token}"} | ({"If-None-Match": self._tag} if self._tag else {})
             async with session.get(url, headers=headers, ssl=trusted) as answer:
                 if answer.status == 304:

@@ -13,6 +13,7 @@ from paceline.decide.consumer_health import Account, Gate, Remark, assess, refus
 from paceline.errors import Conflict, PacelineError, Stalled, Waiting
 from paceline.gateway.consumers import unresolved
 from paceline.gateway.finding import Finding
+from paceline.gateway.identities import unsigned
 from paceline.gateway.offered import everywhere
 from paceline.kube.cache import Cache, Owner
 from paceline.kube.client import Api
@@ -130,7 +131,8 @@ class Consumers:
         mine = [
             [each for each in standing.work.translation.findings if _about(each, consumer)] for _, standing in there
         ]
-        found = sorted({*missing, *everywhere(mine)})
+        lacking = {address: words for _, standing in there for address, words in standing.issuers.items()}
+        found = sorted({*missing, *everywhere(mine), *unsigned(consumer, lacking)})
         return [Remark(reasons.BY_NAME[each.reason], each.message) for each in found]
 
 

@@ -35,7 +35,9 @@ class World:
         self.known = (a_spender(), a_spender("other"), consumers.consumer({}, namespace="shop", name="free"))
         self.told: list[str] = []
         self.leads = True
-        self.made = Accountant(lambda: made, lambda: self.leads, lambda: self.known, self._changed)
+        self.made = Accountant(
+            lambda: made, lambda: self.leads, lambda: self.known, self._changed, (folder / "ca.crt").read_text
+        )
 
     def _changed(self, key: Key) -> None:
         self.told.append(key.name)

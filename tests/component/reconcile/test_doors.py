@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from paceline.agent.held import Held
 from paceline.decide.gateway_health import Report
 from paceline.errors import Conflict
 from paceline.gateway import snapshot
@@ -33,12 +34,13 @@ PUBLIC, SITE, CHAT = Key("ml", "public"), Key("ml", "site"), Key("ml", "chat")
 class World:
     def __init__(self, server: FakeApiServer, api: Api, settings: OperatorSettings) -> None:
         self.server = server
+        self.settings = settings
         self.leads = True
         events = Events(api, "one")
         self.told: list[Any] = []
         events.tell = self.told.append  # type: ignore[method-assign]
         models = Desk(MODELS, api, ("ml",), lambda: True)
-        self.doors = Doors(api, api, models, ("ml",), events, lambda: settings, lambda: self.leads, lambda: True)
+        self.doors = Doors(api, api, models, ("ml",), events, lambda: self.settings, lambda: self.leads, lambda: True)
         self.desks = [models, self.doors.gateways, self.doors.consumers]
         self.board = self.doors._board
 
@@ -67,13 +69,13 @@ class World:
         assert posting is not None
         return snapshot.parse(posting.program)
 
-    def pod_reports(self, generation: int, pod: str = "public-a") -> None:
+    def pod_reports(self, generation: int, pod: str = "public-a", **more: Any) -> None:
         deployment = next(one for one in self.server.all("Deployment") if "gateway" in str(one["metadata"]["labels"]))
         labels = deployment["spec"]["template"]["metadata"]["labels"]
         ready = {"podIP": "10.0.0.9", "conditions": [{"type": "Ready", "status": "True"}]}
         metadata = {"name": pod, "namespace": "ml", "labels": labels}
         self.server.put({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": ready})
-        self.board.take(PUBLIC, pod, Report(generation))
+        self.board.take(PUBLIC, pod, Report(generation, **more))
 
 
 @pytest.fixture
@@ -116,6 +118,27 @@ async def test_a_gateway_gets_its_pods_a_program_and_a_status(world: World) -> N
         "BackendsResolved": ("True", "Unpriced"),
         "CredentialsResolved": ("Unknown", "AwaitingAgent"),
     }
+
+
+async def test_schemas_and_the_collector_reach_the_pods_by_the_program(world: World, tmp_path: Path) -> None:
+    given = {"tlsFolder": str(tmp_path), "hosts": ["*"], "adapter": True, "collectorHost": "otel.monitoring.svc"}
+    world.settings = OperatorSettings.model_validate(configuration(gateways=given))
+    schema = '{"type": "object"}'
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "answers", "namespace": "ml"}}
+    world.server.put(config | {"data": {"a.json": schema}})
+    wanted = a_gateway()
+    wanted["spec"]["routes"][0] |= {"responseSchemaRef": {"name": "answers", "key": "a.json"}}
+    world.server.put(wanted)
+    await world.look(rounds=2)
+    (deployment,) = world.server.all("Deployment")
+    names = [each["name"] for each in deployment["spec"]["template"]["spec"]["initContainers"]]
+    assert names == ["agent", "adapter"]
+    made = world.program()
+    (check,) = [json.loads(text) for place, text in made.files.items() if place.startswith("checks/")]
+    assert check == {"schema": schema, "again": False}
+    assert "otel.monitoring.svc:4318/v1/traces" in made.files["lds.json"]
+    text = b'{"generation":1,"program":' + snapshot.write(made) + b"}"
+    assert Held(tmp_path, "ml/public").numbered(text).program == made
 
 
 async def test_a_consumer_gets_a_key_which_the_program_knows_and_nobody_else_is_told(world: World) -> None:
@@ -302,6 +325,25 @@ async def test_who_leads_again_goes_on_from_the_number_of_who_led_meanwhile(worl
         assert posting is not None
         assert posting.stamp is not None
         assert int(kept["generation"]) >= posting.stamp.generation > 1
+
+
+async def test_a_change_of_leaders_takes_nothing_from_what_is_said_of_a_gateway(world: World, tmp_path: Path) -> None:
+    world.server.put(a_gateway())
+    await world.look()
+    world.pod_reports(1)
+    await world.look()
+    assert world.conditions("Gateway", "public")["Ready"] == ("True", "Serving")
+    async with follower(world, tmp_path) as other:
+        await other.look()
+        other.doors._gateways._applier.api._fence = world.doors._gateways._applier.api._fence
+        for leads, rests in ((other, world), (world, other)):
+            rests.leads, leads.leads = False, True
+            leads.doors.begin()
+            await leads.look()
+            assert world.conditions("Gateway", "public")["Ready"] == ("True", "Serving")
+            posting = leads.board.of(PUBLIC)
+            assert posting is not None
+            assert posting.reports == {}, "what was said in an earlier term is old"
 
 
 async def test_a_number_is_kept_before_an_agent_sees_it(world: World) -> None:
@@ -522,3 +564,27 @@ class TestANewLeader:
         async with self.successor(world, tmp_path) as successor:
             await successor.look()
             assert world.conditions("Gateway", "public")["Programmed"] == ("False", "AwaitingAgent")
+
+
+async def test_an_issuer_without_keys_is_said_of_who_has_its_tokens(world: World) -> None:
+    cluster, outside = "https://kubernetes.default.svc", "https://api.example.com/tenant"
+    jwks = {"keys": [{"kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB"}]}
+    world.server.documents = {"/.well-known/openid-configuration": {"issuer": cluster}, "/openid/v1/jwks": jwks}
+    world.server.put(a_gateway())
+    world.server.put(
+        a_consumer(team="web", credentials=[consumers.jwt(issuer=cluster), consumers.jwt("o", issuer=outside)])
+    )
+    await world.look(rounds=2)
+    known = {each.address: each.keys for each in world.program().issuers}
+    assert (json.loads(known[cluster]), known[outside]) == (jwks, "")
+    assert set(world.program().teams.values()) == {"web"}
+    posting = world.board.of(PUBLIC)
+    assert posting is not None
+    assert posting.stamp is not None
+    for lacking, ready in (
+        ({outside: "it does not answer"}, ("False", "IssuerUnreachable")),
+        ({}, ("True", "Programmed")),
+    ):
+        world.pod_reports(posting.stamp.generation, issuers=lacking)
+        await world.look(rounds=2)
+        assert world.conditions("Consumer", "site")["Ready"] == ready

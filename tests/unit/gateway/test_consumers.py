@@ -89,7 +89,6 @@ ALIKE = [
     {"suspended": True},
     {"budgets": [budget()]},
     {"budgets": [budget(amount=7)]},
-    {"trustedHeaders": ["ConversationId"]},
     {"limits": {}},
 ]
 OTHERWISE = [
@@ -97,6 +96,7 @@ OTHERWISE = [
     {"models": ["bot", "other"]},
     {"requestClass": "orders"},
     {"trustedHeaders": ["RequestClass"]},
+    {"trustedHeaders": ["ConversationId"]},
     {"limits": {"requestsPerMinute": 5}},
     {"limits": {"tokensPerMinute": 5}},
     {"budgets": [budget(), budget("hard", mode="Hard")]},

@@ -15,7 +15,7 @@ _LIMIT = f"%RESP({LIMIT_HEADER})%"
 #: Words for what the proxy refuses before it knows what is asked.
 _WORDS = {
     400: ("invalid_request", "The request or its address is malformed."),
-    401: ("invalid_api_key", "The API key is missing or wrong."),
+    401: ("invalid_api_key", "The API key or token is missing or wrong."),
     408: ("request_timeout", "The request did not come in time."),
     413: ("request_too_large", "The body is too large."),
     431: ("headers_too_large", "The headers are too large."),
@@ -41,6 +41,7 @@ def local_replies() -> Document:
             _denied("suspended", 403, "consumer_suspended", "This key is suspended."),
             {**_later(_detail(f"{_RULE}[unasked]"), "admission_unavailable", _UNASKED), "status_code": 503},
             _mapper(_detail("local_rate_limited"), "rate_limit_error", "rate_limit_exceeded", f"{_LIMIT} is reached."),
+            _later(_both(_status(503), _metadata()), f"%DYNAMIC_METADATA({PACELINE}:error:code)%", _BODY),
             _mapper(_metadata(), "invalid_request_error", f"%DYNAMIC_METADATA({PACELINE}:error:code)%", _BODY),
             *(_mapper(_status(each), "invalid_request_error", *_WORDS[each]) for each in _WORDS),
             _mapper(_below(500), "invalid_request_error", f"%METADATA(ROUTE:{PACELINE}:code)%", _BODY),

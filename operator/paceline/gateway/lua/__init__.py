@@ -28,6 +28,11 @@ def request() -> Script:
     return _script("request", "scan.lua", "edits.lua", "denial.lua", "usage.lua", "request.lua")
 
 
+def identity() -> Script:
+    """What makes the client of a request of its token."""
+    return _script("identity", "identity.lua")
+
+
 def upstream() -> Script:
     """What runs for each attempt."""
     return _script("upstream", "edits.lua", "upstream.lua")

@@ -10,6 +10,9 @@ from paceline.decide.queue import Decision, Queue, Ticket
 from paceline.ledger.service import metrics
 
 _SECOND_US = 1_000_000
+#: Gateways learn the address of a first engine at about the time at which the ledger does. Whoever is let through
+#: before its gateway has it finds nobody there, so nobody is for so long.
+_SETTLE_SECONDS = 1.0
 
 
 def clock_us() -> int:
@@ -95,6 +98,7 @@ class Rooms:
         self._opened = opened
         self._rooms: dict[str, Room] = {}
         self._deployments: Mapping[str, LedgerDeployment] = {}
+        self._waking: dict[str, asyncio.TimerHandle] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -103,15 +107,19 @@ class Rooms:
 
     def apply(self, deployments: Mapping[str, LedgerDeployment]) -> None:
         """Take in what is known of the deployments now. One that is gone admits nobody any more."""
+        woken = [name for name, each in self._deployments.items() if not each.capacity and name in deployments]
         self._deployments = deployments
-        for name, room in self._rooms.items():
-            room.resize(deployments[name].capacity if name in deployments else 0)
+        for name in woken:
+            if deployments[name].capacity and name not in self._waking:
+                later = asyncio.get_running_loop().call_later
+                self._waking[name] = later(_SETTLE_SECONDS, self._awake, name)
+        for name in self._rooms:
+            self._resize(name)
 
     def room(self, name: str) -> Room:
         """The queue of a deployment."""
         if name not in self._rooms:
-            found = self._deployments.get(name)
-            self._rooms[name] = Room(name, found.capacity if found else 0)
+            self._rooms[name] = Room(name, self._capacity(name))
             self._opened(name)
         return self._rooms[name]
 
@@ -124,3 +132,17 @@ class Rooms:
         """Stop all timers."""
         for room in self._rooms.values():
             room.close()
+        for timer in self._waking.values():
+            timer.cancel()
+
+    def _capacity(self, name: str) -> int:
+        found = self._deployments.get(name)
+        return found.capacity if found and name not in self._waking else 0
+
+    def _awake(self, name: str) -> None:
+        del self._waking[name]
+        self._resize(name)
+
+    def _resize(self, name: str) -> None:
+        if name in self._rooms:
+            self._rooms[name].resize(self._capacity(name))
