@@ -52,6 +52,7 @@ local function new_handle(headers, body, route, context, dynamic, host)
   function h:virtualHost() return {metadata = function() return metadata(host) end} end
   function h:filterContext() return metadata(context) end
   function h:clearRouteCache() h.cleared = true end
+  function h:timestamp() return 1000500 end
   function h:logErr(text) h.logged = text end
   function h:respond(answer, text) h.status, h.text = answer[":status"], text end
   function h:streamInfo()

@@ -150,7 +150,8 @@ def full() -> Gateway:
         clusters=clusters,
         services=(Service("ledger", "ledger.paceline.svc", 8443, "/etc/paceline/ca.crt", TOKEN),),
         denied=(
-            Denied(f"{EXTERNAL.name}.ns.broke", "Budget"),
+            Denied(f"{EXTERNAL.name}.ns.broke", "Budget", "month", 1_796_079_600_000_000),
+            Denied(f"{EXTERNAL.name}.ns.unasked", "Unasked"),
             Denied(f"{INTERNAL.name}.ns.left", "Suspended"),
         ),
         peers=(Endpoint("10.0.2.1", 8443), Endpoint("10.0.2.2", 8443)),

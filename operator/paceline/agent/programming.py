@@ -13,15 +13,17 @@ from paceline.agent.held import Addresses, Held, Numbered, Refused
 from paceline.agent.proxy import Proxy, Updates
 from paceline.agent.remote import rest
 from paceline.agent.words import Words
+from paceline.gateway.envoy import denials
+from paceline.gateway.ir import Denied
 from paceline.gateway.snapshot import Program
 from paceline.gateway.steps import CLUSTERS, Step, endpoints, steps, watched
 
 log = logging.getLogger(__name__)
 
-PEERS = "peers.json"
+PEERS, DENY = "peers.json", "deny.json"
 #: Envoy notices a change of these within milliseconds; others it reads every few seconds, and they are waited for by
 #: nobody, because a revoked key may be in the next program.
-_WATCHED = frozenset({"cds.json", "rds.json", "deny.json"})
+_WATCHED = frozenset({"cds.json", "rds.json", DENY})
 #: Until Envoy has looked at a file; much longer than it takes, for machines that are busy.
 _LOOK_SECONDS = 10.0
 #: Until new clusters have their first addresses and health checks; those without go on without.
@@ -41,6 +43,7 @@ class Programmer:
         held: What is held.
         proxy: Envoy.
         words: Envoy's log.
+        denied: Tells who gets nothing now, besides what is in a program.
         changed: Called when there is something new to report.
         moved: Called with the places of addresses that are others now.
     """
@@ -51,6 +54,7 @@ class Programmer:
         held: Held,
         proxy: Proxy,
         words: Words,
+        denied: Callable[[Program], tuple[Denied, ...]],
         changed: Callable[[], None],
         moved: Callable[[Iterable[str]], None],
     ) -> None:
@@ -58,7 +62,10 @@ class Programmer:
         self._held = held
         self._proxy = proxy
         self._words = words
+        self._denied = denied
         self._changed = changed
+        self._denying: tuple[Denied, ...] | None = None
+        self._coming: Program | None = None
         self._moved = moved
         self._offered: Numbered | None = None
         self._before: Numbered | None = None
@@ -136,6 +143,15 @@ class Programmer:
         self._moved(change.files)
         self._news.set()
 
+    def deny(self) -> None:
+        """Put the deny list there that holds now.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if self.written and (program := self._present()) and self._denied(program) != self._denying:
+            self._folder.write({DENY: self._deny_list(program)})
+
     async def run(self) -> None:
         """Go on until cancelled."""
         while True:
@@ -164,7 +180,11 @@ class Programmer:
             await self._exchange(offered, held)
 
     async def _exchange(self, offered: Numbered, held: Numbered) -> None:
-        words = await self._apply(self._folder.present(), self._wanted(offered.program))
+        self._coming = offered.program
+        try:
+            words = await self._apply(self._folder.present(), self._wanted(offered.program))
+        finally:
+            self._coming = None
         if words:
             self._write(self._folder.present(), self._wanted(held.program))
             self._refuse(offered, words)
@@ -174,6 +194,7 @@ class Programmer:
             self._held.refuse(None)
             log.info("Envoy serves generation %d", offered.generation)
         self._done(offered)
+        self.deny()
         self._baseline = await self._proxy.updates()
 
     def _refuse(self, offered: Numbered, words: str) -> None:
@@ -262,7 +283,10 @@ class Programmer:
         self._changed()
 
     def _carry_out(self, step: Step) -> None:
-        self._folder.write(step.write)
+        write = dict(step.write)
+        if self._coming and DENY in write:  # the ledger may have said something since the steps were made
+            write[DENY] = self._deny_list(self._coming)
+        self._folder.write(write)
         self._folder.remove(step.remove)
 
     def _write(self, old: Mapping[str, str], new: Mapping[str, str]) -> None:
@@ -272,7 +296,18 @@ class Programmer:
     def _wanted(self, program: Program) -> dict[str, str]:
         found = self._held.addresses.files
         named = watched(program.files) | {PEERS}
-        return {**program.files, **{place: text for place, text in found.items() if place in named}}
+        moved = {place: text for place, text in found.items() if place in named}
+        return {**program.files, DENY: self._deny_list(program), **moved}
+
+    def _present(self) -> Program | None:
+        """The program that is being put there, or is there."""
+        return self._coming or (self._held.program.program if self._held.program else None)
+
+    def _deny_list(self, program: Program) -> str:
+        """The file, which is written now."""
+        self._denying = self._denied(program)
+        metrics.denied(self._denying)
+        return denials(self._denying)
 
     def _note(self) -> None:
         """Which addresses Envoy may read from files now: a change of others writes none."""

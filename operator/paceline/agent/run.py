@@ -11,6 +11,8 @@ import aiohttp
 
 from paceline.agent.allocator import give_back
 from paceline.agent.checkpoint import Checkpoints
+from paceline.agent.counting import watch
+from paceline.agent.denying import Denying, now
 from paceline.agent.discovery import Discovery
 from paceline.agent.draining import Drain
 from paceline.agent.fetching import Fetching
@@ -26,6 +28,7 @@ from paceline.agent.reporting import Reporting
 from paceline.agent.serving import Serving
 from paceline.agent.settings import Settings
 from paceline.agent.shipping import Shipping
+from paceline.agent.verdicts import Verdicts
 from paceline.agent.words import Words
 
 log = logging.getLogger(__name__)
@@ -64,7 +67,17 @@ async def serve(settings: Settings, stop: asyncio.Event, on_listen: Callable[[in
         issuers = Issuers(session, held, settings.folder)
         reporting = Reporting(operator, held, proxy, issuers, settings.gateway, settings.pod)
         discovery = Discovery(lambda: held.addresses.files)
-        programmer = Programmer(Folder(settings.folder), held, proxy, words, reporting.changed, discovery.changed)
+        verdicts = Verdicts(settings.folder)
+        programmer = Programmer(
+            Folder(settings.folder),
+            held,
+            proxy,
+            words,
+            lambda program: now(program, verdicts),
+            reporting.changed,
+            discovery.changed,
+        )
+        denying = Denying(ledger, verdicts, programmer.deny)
         fetching = Fetching(operator, held, programmer, settings.gateway)
         shipping = Shipping(files, Checkpoints(settings.folder), held, ledger, settings.gateway)
         keeping = Keeping(files, words, shipping, proxy, settings)
@@ -81,8 +94,11 @@ async def serve(settings: Settings, stop: asyncio.Event, on_listen: Callable[[in
                     programmer.run(),
                     fetching.programs(),
                     fetching.addresses(),
+                    denying.ask(),
+                    denying.watch(),
                     reporting.run(programmer),
                     shipping.run(),
+                    watch(proxy, shipping.counting),
                     keeping.run(),
                     issuers.run(),
                 )

@@ -36,12 +36,10 @@ class Caller:
         """The id of its requests."""
         return f"{self.policy.name}.{self.consumer.namespace}.{self.consumer.name}"
 
-    def denied(self, exhausted: frozenset[tuple[str, str]]) -> Denied | None:
-        """Why it gets nothing for now; None where it does."""
-        if self.consumer.spec.suspended:
-            return Denied(self.client, "Suspended")
-        spent = (self.consumer.namespace, self.consumer.name) in exhausted
-        return Denied(self.client, "Budget") if spent else None
+    @property
+    def denied(self) -> Denied | None:
+        """Why it gets nothing, whatever it has spent; None where it does."""
+        return Denied(self.client, "Suspended") if self.consumer.spec.suspended else None
 
 
 def callers(seen: Observation) -> tuple[list[Caller], list[Finding]]:

@@ -19,7 +19,8 @@ Balance = Literal["LeastRequest", "PrefixAffinity"]
 Failure = Literal["ConnectFailure", "RateLimited", "ServerError"]
 #: What a server says of the tokens of a stream: nothing, at its end, or in each event (which outlives an abort).
 Usage = Literal["Silent", "Final", "Continuous"]
-Denial = Literal["Budget", "Suspended"]
+#: A budget is used up; its owner has suspended it; what is left of its budget could not be asked for too long.
+Denial = Literal["Budget", "Suspended", "Unasked"]
 #: Ends the names of clusters that get copies, and of no others: by it lines of the log are known as copies'.
 MIRROR = "_mirror"
 #: Of what a model is told when it is asked once more: its first answer, as far as that fits, and what was wrong.
@@ -180,10 +181,17 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """A consumer that gets nothing for now."""
+    """A consumer that gets nothing for now.
+
+    Attributes:
+        budget: Name of the one that is used up.
+        until_us: When its period ends, microseconds since 1970; None where that is not known, and for other reasons.
+    """
 
     client: str
     reason: Denial
+    budget: str = ""
+    until_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

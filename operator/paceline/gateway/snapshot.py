@@ -36,6 +36,8 @@ class Program:
         teams: Of consumers that have one, by their client ids.
         credentials: Files of mounted Secrets that the proxy reads.
         classes: Of the requests of policies that have one, by their names.
+        suspended: Client ids of consumers that get nothing.
+        graces: Seconds for which consumers with a Soft budget are served without the ledger, by their client ids.
         issuers: Whose tokens the proxy takes; their keys it has from the agent.
         format: How it is to be read.
     """
@@ -46,6 +48,8 @@ class Program:
     teams: Mapping[str, str]
     credentials: tuple[str, ...]
     classes: Mapping[str, str] = field(default_factory=dict)
+    suspended: tuple[str, ...] = ()
+    graces: Mapping[str, int] = field(default_factory=dict)
     issuers: tuple[Issuer, ...] = ()
     format: int = FORMAT
 
@@ -75,7 +79,11 @@ class FormatError(ValueError):
 
 
 def program(
-    gateway: Gateway, secrets: Mapping[str, str], teams: Mapping[str, str], folder: str
+    gateway: Gateway,
+    secrets: Mapping[str, str],
+    teams: Mapping[str, str],
+    folder: str,
+    graces: Mapping[str, int] | None = None,
 ) -> tuple[Program, dict[str, str]]:
     """The program of a gateway that has no problems, and the files with addresses.
 
@@ -84,6 +92,7 @@ def program(
         secrets: Keys of consumers by their reference.
         teams: Of consumers that have one, by their client ids.
         folder: Where the proxy finds the files.
+        graces: Of consumers with a Soft budget, by their client ids.
     """
     files = {place: json.dumps(document) for place, document in documents_of(gateway, secrets, folder).items()}
     served = [each.model for each in gateway.routes]
@@ -94,6 +103,8 @@ def program(
         teams=teams,
         credentials=_credentials(gateway),
         classes={each.name: each.request_class for each in gateway.policies if each.request_class},
+        suspended=tuple(each.client for each in gateway.denied if each.reason == "Suspended"),
+        graces=graces or {},
         issuers=gateway.issuers,
     )
     return made, {place: text for place, text in files.items() if place.startswith(ADDRESSES)}

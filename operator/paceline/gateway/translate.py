@@ -124,7 +124,7 @@ def _made(
     gateway, site = seen.gateway, seen.site
     policies = {each.policy.name: each.policy for each in calling} | ({_ANYBODY.name: _ANYBODY} if _open(seen) else {})
     clusters = {cluster.name: cluster for each in routes for cluster in each.clusters}
-    denied = [found for each in calling if (found := each.denied(seen.exhausted))]
+    denied = [found for each in calling if (found := each.denied)]
     return ir.Gateway(
         name=gateway.name,
         namespace=gateway.namespace,

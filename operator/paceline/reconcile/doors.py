@@ -13,6 +13,7 @@ from paceline.kube.family import CALLERS, DOORS, MODELS, Family
 from paceline.kube.namespaces import Namespaces
 from paceline.kube.resources import Key
 from paceline.kube.reviews import Reviews
+from paceline.reconcile.accountant import Accountant
 from paceline.reconcile.bookkeeper import Bookkeeper
 from paceline.reconcile.certificate import Certificate
 from paceline.reconcile.consumer import Consumers
@@ -89,6 +90,13 @@ class Doors:
         self.fronts = Fronts(models, self._gateways.standings, lambda: self._gateways.complete, self._measures)
         self._follower = Follower(self.gateways.cache, workshop, self._board, self._moves, settings)
         self._bookkeeper = Bookkeeper(self._gateways.terms, settings, allowed, lambda: self._certificate.authority)
+        self._accountant = Accountant(
+            settings,
+            allowed,
+            self._neighbours.every_consumer,
+            self.consumers.look_at,
+            lambda: self._certificate.authority,
+        )
         self._consumers = Consumers(
             api,
             self.consumers.cache,
@@ -97,14 +105,16 @@ class Doors:
             events,
             self._gateways.standings,
             self.gateways.look_at,
+            self._accountant.account,
         )
 
     def workers(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
-        """Parts that serve the queues and agents, tell the ledger and ask it, and read labels of namespaces."""
+        """Parts that serve the queues and agents, speak to the ledger, and read labels of namespaces."""
         return [
             ("certificate", self._certificate.run()),
             ("agents' server", self._serve()),
             ("bookkeeper", self._bookkeeper.run()),
+            ("accountant", self._accountant.run()),
             ("measures", self._measures.run()),
             ("namespaces", self._namespaces.run(lambda: bool(self._neighbours.selecting()), self._labelled)),
             *self.gateways.workers(_WORKERS, self._reconcile),

@@ -205,7 +205,7 @@ class Gateways:
         """
         work = made_of.work
         gateway, made = work.gateway, work.translation
-        program, addresses = snapshot.program(made.gateway, work.secrets, work.teams, FILES)
+        program, addresses = snapshot.program(made.gateway, work.secrets, work.teams, FILES, work.graces)
         try:
             before = self._stamps.get(key) or await self._kept(key)
             number = stamped(before, program.digest, self._told(key))

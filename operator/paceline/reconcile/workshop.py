@@ -60,10 +60,19 @@ class Work:
     @property
     def teams(self) -> dict[str, str]:
         """Of callers that have one, by their client ids."""
+        return {client: each.spec.team for client, each in self._known.items() if each.spec.team}
+
+    @property
+    def graces(self) -> dict[str, int]:
+        """Seconds for which callers with a Soft budget are served without the ledger, by their client ids."""
+        found = {client: each.spec.grace_seconds for client, each in self._known.items()}
+        return {client: seconds for client, seconds in found.items() if seconds is not None}
+
+    @property
+    def _known(self) -> dict[str, Consumer]:
         made = self.translation.gateway
         known: list[ir.Key | ir.Identity] = [*made.keys, *made.identities]
-        found = {each.client: self.callers[Key(each.namespace, each.consumer)] for each in known}
-        return {client: each.spec.team for client, each in found.items() if each.spec.team}
+        return {each.client: self.callers[Key(each.namespace, each.consumer)] for each in known}
 
 
 class Workshop:

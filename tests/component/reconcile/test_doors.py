@@ -159,6 +159,17 @@ async def test_a_consumer_gets_a_key_which_the_program_knows_and_nobody_else_is_
     assert world.key() == key, "it is made once"
 
 
+async def test_the_program_says_how_long_a_budget_is_served_without_the_ledger_and_who_is_suspended(
+    world: World,
+) -> None:
+    world.server.put(a_gateway())
+    world.server.put(a_consumer(budgets=[consumers.budget(graceSeconds=7)], suspended=True))
+    await world.look(rounds=2)
+    program = world.program()
+    assert list(program.graces.values()) == [7]
+    assert program.suspended == tuple(program.graces)
+
+
 async def test_a_consumer_is_ready_when_every_pod_has_it(world: World) -> None:
     world.server.put(a_gateway())
     world.server.put(a_consumer())
@@ -242,7 +253,7 @@ async def follower(world: World, folder: Path) -> AsyncIterator[World]:
 
 async def test_a_replica_that_does_not_lead_serves_the_same_under_the_same_number(world: World, tmp_path: Path) -> None:
     world.server.put(a_gateway())
-    world.server.put(a_consumer())
+    world.server.put(a_consumer(budgets=[consumers.budget()]))
     async with follower(world, tmp_path) as other:
         await other.look()
         assert other.board.of(PUBLIC) is None, "nobody has numbered it yet"

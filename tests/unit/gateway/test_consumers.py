@@ -139,3 +139,13 @@ def test_those_are_asked_about_who_have_something_that_is_never_exceeded():
     assert policy_of(consumer({"budgets": [budget()], "limits": {"requestsPerMinute": 5}})).reserves == ""
     assert policy_of(consumer({"budgets": [budget(), budget("day", mode="Hard")]} | few)).reserves == "Money"
     assert policy_of(consumer({"budgets": [budget()]} | few)).reserves == "Places"
+
+
+def test_without_the_ledger_the_least_grace_of_the_soft_budgets_holds():
+    def grace(*budgets: dict[str, Any]) -> int | None:
+        return consumer({"budgets": list(budgets)}).spec.grace_seconds
+
+    assert grace() is None
+    assert grace(budget(mode="Hard")) is None
+    assert grace(budget(), budget("day", mode="Hard")) == 900
+    assert grace(budget(), budget("day", graceSeconds=5)) == 5

@@ -71,6 +71,15 @@ def test_the_classes_of_policies_that_have_one_are_told():
     assert made()[0].classes == {"reviewer.9e9e9e9e": "order-status"}
 
 
+def test_who_is_suspended_and_how_long_others_are_served_without_the_ledger_is_data():
+    gateway = neutral.full()
+    graces = {"external.ab12cd34.ns.acme": 900}
+    program, _ = snapshot.program(gateway, secrets(gateway), {}, FOLDER, graces)
+    assert program.suspended == ("internal.0f0f0f0f.ns.left",)
+    assert snapshot.parse(snapshot.write(program)).graces == graces
+    assert made(gateway)[0].graces == {}
+
+
 def test_files_that_must_be_mounted_are_named():
     gateway = replace(neutral.full(), listener=replace(neutral.full().listener, tls=Tls("/s/tls.crt", "/s/tls.key")))
     assert {"/s/tls.crt", "/s/tls.key"} <= set(made(gateway)[0].credentials)

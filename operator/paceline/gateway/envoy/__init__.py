@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 
 from paceline.gateway import lua
 from paceline.gateway.envoy import credentials
@@ -15,9 +16,9 @@ from paceline.gateway.envoy.limits import deny_list, requests_limit, tokens_limi
 from paceline.gateway.envoy.listener import listeners
 from paceline.gateway.envoy.rewriting import checks
 from paceline.gateway.envoy.routes import routes
-from paceline.gateway.ir import Gateway, Pods
+from paceline.gateway.ir import Denied, Gateway, Pods
 
-__all__ = ["bootstrap", "documents_of", "scripts"]
+__all__ = ["bootstrap", "denials", "documents_of", "scripts"]
 
 
 def documents_of(gateway: Gateway, secrets: Mapping[str, str], folder: str) -> dict[str, Document]:
@@ -54,6 +55,11 @@ def documents_of(gateway: Gateway, secrets: Mapping[str, str], folder: str) -> d
         "lds.json": resources(*listeners(gateway, folder)),
         "bootstrap.json": bootstrap(gateway, folder),
     }
+
+
+def denials(denied: Iterable[Denied]) -> str:
+    """The file of the deny list."""
+    return json.dumps(deny_list(denied))
 
 
 def scripts() -> dict[str, str]:
