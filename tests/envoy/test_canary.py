@@ -16,6 +16,7 @@ from tests.support.agent import until_status
 from tests.support.door import CHAT, USAGE
 from tests.support.envoy import LOOPBACK, Server, serving
 from tests.support.plant import Plant, a_plant, url_of
+from tests.support.worlds import eventually
 from tests.support.written import consumer
 
 #: Where Envoy and the agent have secrets on purpose: in memory, readable by nobody else.
@@ -102,7 +103,8 @@ async def test_no_key_and_no_token_is_where_it_does_not_belong(tmp_path: Path) -
                 await plant.ask("bot", who)
             # An Envoy that takes nothing says why.
             plant.post(replace(plant.written.gateway, clusters=()))
-            await asyncio.sleep(1)
+            spot = plant.spots[0]
+            await eventually(lambda: spot.live or spot.operator.report_of("pod-1").rejected)
             pages = {
                 "metrics of the agent": (await host.probe("/metrics"))[1],
                 "readiness": (await host.probe("/readyz"))[1],

@@ -33,6 +33,8 @@ from tests.support.written import consumer
 FULL = os.environ.get("PACELINE_TEST_SIZE") == "full"
 REQUESTS, KILLS = (20_000, 20) if FULL else (300, 1)
 PER_SECOND = 45 if FULL else 100
+#: How long the ledger may take to have everything, and how often that is looked at, which costs some tenths itself.
+SETTLED_SECONDS, LOOK_SECONDS = 30.0, 1.0
 #: Streams that the engine cuts behind their third token: 2 % of all requests.
 CUT = 0.067
 
@@ -175,11 +177,11 @@ def whole(plant: Plant, log: dict[str, tally.Heard]) -> list[str]:
 async def settled(plant: Plant, log: tally.Log) -> None:
     """Wait until the ledger has what Envoy wrote; the agent takes some seconds to give up what a killed one left."""
     wrong: list[str] = []
-    for _ in range(30):
+    for _ in range(int(SETTLED_SECONDS / LOOK_SECONDS)):
         wrong = whole(plant, log.heard())
         if not wrong:
             return
-        await asyncio.sleep(1)
+        await asyncio.sleep(LOOK_SECONDS)
     raise AssertionError(f"{len(wrong)} are not recorded as Envoy wrote them: {wrong[:10]}")
 
 

@@ -42,6 +42,8 @@ PER_SECOND = 60
 PRE_STOP_SECONDS = 5 if FULL else 1
 #: A pod's least time to end, and how long a Service takes to learn that one is not ready.
 SETTLE_SECONDS, LEARN_SECONDS = (5.0, 1.0) if FULL else (1.5, 0.3)
+#: Between two troubles.
+PAUSE_SECONDS = 1.0 if FULL else 0.5
 #: A tenth of a second for each token.
 ENGINE = ("--served-name", "engine-of-bot", "--time-scale", "12.5", "--load-seconds", "0", "--drain-seconds", "30")
 
@@ -191,7 +193,6 @@ async def test_configurations_change_ten_times_a_second(site: Site, record_prope
         extra = [Route(f"extra-{n}", (Branch(answered_by(new.name)),)) for n in range(number % 5)]
         moved = replace(routes[0], branches=(Branch(answered_by(new.name)),)) if number % 3 == 0 else routes[0]
         site.post(clusters=(*clusters, new), routes=tuple(sorted((moved, *extra), key=lambda each: each.model)))
-        await asyncio.sleep(0)
 
     await drilled(site, change, record_property)
     site.post(clusters=clusters, routes=routes)
@@ -245,7 +246,7 @@ async def test_the_ledger_is_killed_and_restarted(site: Site, record_property: A
         else:
             await asyncio.to_thread(site.plant.ledger.end)
         await asyncio.to_thread(site.plant.ledger.start)
-        await asyncio.sleep(1)
+        await asyncio.sleep(PAUSE_SECONDS)
 
     await drilled(site, end, record_property)
 
@@ -254,7 +255,7 @@ async def test_the_operator_goes_and_another_one_comes(site: Site, record_proper
     async def exchange() -> None:
         for each in site.plant.spots:
             await each.another(site.gateway)
-        await asyncio.sleep(1)
+        await asyncio.sleep(PAUSE_SECONDS)
 
     await drilled(site, exchange, record_property)
     site.post(routes=site.gateway.routes)
@@ -273,7 +274,7 @@ async def test_keys_are_rotated(site: Site, record_property: Any) -> None:
             secrets[new] = f"pl_not-a-real-key-rotated-{next(numbers):06}"
             await keys(dict(secrets))
             site.key = secrets[new]
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(PAUSE_SECONDS)
             await keys({new: secrets[new]})
 
     async def keys(wanted: dict[str, str]) -> None:
@@ -292,7 +293,7 @@ async def test_engines_come_and_go(site: Site, record_property: Any) -> None:
     async def scale() -> None:
         await asyncio.to_thread(site.engines.start)
         site.readdress()
-        await asyncio.sleep(1)
+        await asyncio.sleep(PAUSE_SECONDS)
         left = site.engines.leave_out()
         site.readdress()
         await asyncio.sleep(PRE_STOP_SECONDS)

@@ -107,7 +107,7 @@ class Crowd:
                 wrong = (
                     f"HTTP {answer.status}: {text[:200]}" if answer.status != 200 else _wrong(text, tokens, streamed)
                 )
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, LookupError) as error:
             wrong = repr(error)
         if wrong:
             self.failures.append(f"request {number}{' (stream)' if streamed else ''}: {wrong}")
