@@ -63,6 +63,11 @@ ledger_config_failures_total = Counter(
     "Times the ledger could not be told of consumers, prices and models.",
     registry=REGISTRY,
 )
+certificate_expires = Gauge(
+    "paceline_certificate_expires_timestamp_seconds",
+    "When the certificate that agents are shown is good no longer, in seconds since 1970; 0 while there is none.",
+    registry=REGISTRY,
+)
 api_requests_total = Counter(
     "paceline_api_requests", "Requests to the API server.", ["verb", "resource", "code"], registry=REGISTRY
 )

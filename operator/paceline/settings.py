@@ -137,7 +137,9 @@ class Gateways(_Section):
         adapter: Their pods have somebody who checks answers against schemas.
         collector_host: Who gets spans of requests, by OTLP over HTTP; "": nobody.
         traced_percent: Share of requests that have spans.
-        tls_folder: By which agents know the operator: tls.crt and tls.key, and in ca.crt who signed these.
+        tls_secret: In the Lease's namespace: by which agents know the operator and the ledger. It is made and renewed;
+            empty: what others bring to the folder is shown.
+        tls_folder: The same where it is mounted: tls.crt and tls.key, and in ca.crt who signed these.
     """
 
     hosts: tuple[str, ...] = ()
@@ -149,6 +151,7 @@ class Gateways(_Section):
     ledger_host: str = "paceline-ledger.paceline-system.svc"
     ledger_port: Port = 8443
     token_file: str = "/var/run/secrets/paceline/token"  # noqa: S105 - a path
+    tls_secret: str = ""
     tls_folder: str = "/etc/paceline-tls"
 
 

@@ -15,6 +15,11 @@ MODEL = '{namespace="models",name="chat",condition="%s"}'
 SIGNS = {
     "PacelineModelNotAvailable": {f"paceline_modeldeployment_condition{MODEL % 'Available'}": "0x60"},
     "PacelineModelNotAccepted": {f"paceline_modeldeployment_condition{MODEL % 'Accepted'}": "0x60"},
+    "PacelineErrorBudgetBurning": {
+        'paceline_slo_objective_ratio{deployment="models/chat"}': "0.99x60",
+        'paceline_requests_eligible_total{deployment="models/chat"}': "0+100x60",
+        'paceline_requests_good_total{deployment="models/chat"}': "0+85x60",
+    },
     "PacelineNoLeader": {f"paceline_leader{POD}": "0x60"},
     "PacelineTwoLeaders": {
         'paceline_leader{namespace="a",job="b",pod="1"}': "1x60",
@@ -61,6 +66,15 @@ WELL = {
     'paceline_gateway_requests_answered_total{namespace="models",pod="public-1",code="5xx"}': "0+1x60",
     'paceline_gateway_requests_answered_total{namespace="models",pod="public-1",code="2xx"}': "0+99x60",
     'paceline_ledger_records_total{outcome="Quarantined"}': "3x60",
+    # One bad minute of an hour, a model within its budget, one without an objective, and one that nobody asks.
+    'paceline_slo_objective_ratio{deployment="models/chat"}': "0.99x60",
+    'paceline_requests_eligible_total{deployment="models/chat"}': "0+100x60",
+    'paceline_requests_good_total{deployment="models/chat"}': "0+99x40 3960 4060+99x20",
+    'paceline_requests_eligible_total{deployment="models/free"}': "0+100x60",
+    'paceline_requests_good_total{deployment="models/free"}': "0x60",
+    'paceline_slo_objective_ratio{deployment="models/idle"}': "0.99x60",
+    'paceline_requests_eligible_total{deployment="models/idle"}': "7x60",
+    'paceline_requests_good_total{deployment="models/idle"}': "7x60",
     # Another leader told the same before.
     'paceline_ledger_config_refused_total{reason="Outdated"}': "0+1x60",
 }

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,6 +143,37 @@ def test_each_request_is_recorded_once(product: Product, door: str, key: str) ->
     product.eventually(lambda: recorded() == before + 5, 30, "five more are recorded")
 
 
+def paceline(product: Product, *arguments: str) -> str:
+    """What a command line prints, which must succeed."""
+    command = [sys.executable, "-m", "paceline", *arguments]
+    environment = {**os.environ, "KUBECONFIG": str(product.cluster.kubeconfig)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_command_line_chats_rotates_a_key_and_reads_the_usage_through_the_api_server(
+    product: Product, door: str, key: str
+) -> None:
+    place = ("-n", NAMESPACE)
+    assert paceline(product, "chat", MODEL, "--gateway", GATEWAY, "-m", "Hello", "--max-tokens", "8", *place).strip()
+    added = paceline(product, "key", "rotate", CONSUMER, "--show", *place).strip()
+    assert ask(door, added)
+    assert ask(door, key)
+    for each in (f"consumer/{CONSUMER}", f"gateway/{GATEWAY}"):
+        assert "every link holds" in paceline(product, "explain", each, *place)
+    mine = f"{NAMESPACE}/{CONSUMER}"
+
+    def used() -> int:
+        found = json.loads(paceline(product, "usage", "--by", "model", "--only", f"consumer={mine}", "-o", "json"))
+        return sum(row["attempts"] for row in found["rows"] if row["model"] == MODEL)
+
+    product.eventually(lambda: used() >= 3, 30, "the usage has three answers")
+    rows = [json.loads(line) for line in paceline(product, "usage", "export", "--consumer", mine).splitlines()]
+    assert len({each["id"] for each in rows}) == len(rows) >= 3
+    assert {each["consumer"] for each in rows} == {mine}
+
+
 #: Who is asked about before a request goes on, so that admissions and budgets are seen as well.
 COUNTED = {
     "budgets": [{"name": "day", "amount": "5.00", "period": "Day", "timeZone": "UTC", "mode": "Soft"}],
@@ -193,3 +227,19 @@ def test_prometheus_finds_data_for_every_panel_and_a_healthy_rule_for_every_aler
         assert len(rules) >= 20
         assert [rule["name"] for rule in rules if rule["health"] != "ok"] == []
         assert [rule["name"] for rule in rules if rule["state"] == "firing"] == []
+
+
+def test_the_model_is_told_its_gateway_and_what_its_users_met(product: Product, door: str, key: str) -> None:
+    def status() -> dict[str, Any]:
+        return (product.find("mdep", MODEL) or {}).get("status") or {}
+
+    address = f"http://{GATEWAY}-gateway.{NAMESPACE}.svc:8080/v1"
+    product.eventually(lambda: status().get("endpoint") == address, 10, "the address is the Gateway's")
+    assert condition({"status": status()}, "Accepted")["reason"] == "Bypassable"
+
+    def counted() -> bool:
+        ask(door, key)
+        slo = status().get("slo") or {}
+        return slo.get("source") == "Gateway" and slo["requests"] > 0 and "p95" in slo.get("ttftMilliseconds", {})
+
+    product.eventually(counted, 75, "the figures are the ledger's")

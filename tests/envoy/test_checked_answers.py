@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,11 @@ class Model:
 
 
 @pytest_asyncio.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Door]:
-    """The gateway of the other tests; answers of public-a are checked, with a second try, those of fallback without."""
+async def door(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Door]:
+    """The gateway of the other tests; answers of public-a are checked, with a second try, those of fallback without.
+
+    With the parameter False the adapter is gone.
+    """
     first, second = Server("first", Model()), Server("second", Model())
     agent = Server("agent", lambda request, _: models(request))
     async with serving(first, second, agent):
@@ -78,7 +82,8 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
             settings = Settings(
                 found.files.folder, f"http://127.0.0.1:{asking}", local_port=adapter, host="127.0.0.1", port=probes
             )
-            async with adapting(settings), aiohttp.ClientSession() as client:
+            there = adapting(settings) if getattr(request, "param", True) else nullcontext()
+            async with there, aiohttp.ClientSession() as client:
                 yield Door(found, first, second, agent, client, tmp_path)
 
 
@@ -185,3 +190,29 @@ async def test_other_routes_do_without_it(door: Door, tmp_path: Path) -> None:
     assert (await door.ask("public-b")).status == 200
     found = await door.ask("public-b", headers={"x-pl-asked": "yes", "x-pl-check": "0" * 32})
     assert found.status == 200
+
+
+@pytest.mark.parametrize("door", [False], indirect=True)
+async def test_without_it_its_routes_may_be_asked_again_and_others_do_not_notice(door: Door) -> None:
+    found = await door.ask("public-a")
+    assert (found.error, found.headers["retry-after"]) == ((503, "service_unavailable"), "10")
+    assert (await door.ask("public-b")).status == 200
+    assert await records(door, found.id) == [(0, 0, "Failed", "", 0)]
+
+
+async def test_a_pod_that_ends_still_asks_once_more(door: Door) -> None:
+    go, model = asyncio.Event(), Model([WRONG, RIGHT])
+
+    async def slow(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        await go.wait()
+        return await model(request, body)
+
+    door.first.handler = slow
+    asking = asyncio.create_task(door.ask("public-a"))
+    await eventually(lambda: len(door.first.seen) == 1)
+    for path in ("/healthcheck/fail", "/drain_listeners?graceful"):
+        async with door.client.post(f"http://127.0.0.1:{door.running.gateway.admin_port}{path}") as answer:
+            assert answer.status == 200
+    go.set()
+    assert (await asking).status == 200
+    assert len(door.first.seen) == 2

@@ -121,6 +121,21 @@ async def test_the_adapter_s_requests_are_in_the_trace_of_their_client_s_and_und
         assert asked.attributes["gen_ai.usage.output_tokens"] == "3"
 
 
+async def test_a_share_of_spans_changes_no_id(tmp_path: Path) -> None:
+    async with watched(tmp_path, 50) as found:
+        door = found.door
+        door.first.handler = numbers
+        replies = [await door.ask("public-b") for _ in range(30)]
+        for reply in replies:
+            await door.running.record(f"{reply.id}:1")
+            await door.running.record(reply.id)
+        await enough(door)
+        await eventually(lambda: len(found.collector.spans) > 5)
+        known = {each.id for each in replies}
+        sampled = {str(each.attributes.get("guid:x-request-id")).partition(":")[0] for each in found.collector.spans}
+        assert 0 < len(known & sampled) < len(known)
+
+
 async def test_no_client_chooses_whether_its_request_has_spans(tmp_path: Path) -> None:
     async with watched(tmp_path, 0) as found:
         for _ in range(10):

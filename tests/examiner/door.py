@@ -113,6 +113,7 @@ class Door:
             and stamp is not None
             and status.get("generationServed") == stamp.generation
             and status.get("routes") == {"total": self.models}
+            and status["display"] == {"pods": f"{_PODS}/{_PODS}"}
             and all(_says(found, kind, "True") for kind in ("Ready", "Programmed"))
             and sum(ready(pod) for pod in self._children("pods")) == len(self._children("pods")) == _PODS
             and all(self._mine(resource.plural, found["metadata"]["uid"]) for resource in DOORS.applied)

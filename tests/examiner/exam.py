@@ -110,6 +110,8 @@ def _steps(room: Room, workload: Workload) -> float:
 def _restlessness(room: Room) -> list[str]:
     """What is written although everything is as it should be, and no trouble lasts."""
     room.until(lambda: not room.lens.lasts, 30, "it sees what is")
+    # Who was killed at the last write is silent for as long as the start takes.
+    room.until(room.operator.leads, CONVERGES_SECONDS, "it leads")
     if not room.quiet(_SETTLES_SECONDS, 20):
         return [f"quiet: it still writes 20 s after it converged: {[w.what for w in room.journal.writes[-5:]]}"]
     since = time.monotonic()

@@ -37,6 +37,7 @@ from tests.support.worlds import eventually
 POD = "public-0"
 TOKEN = "token-of-the-pod"
 KEY = Key("ns", "public")
+CLIENT = "external.ab12cd34.ns.acme"
 
 
 @dataclass
@@ -115,6 +116,7 @@ class Operator:
         self.folder = folder
         self.key, self.secrets, self._token = key, secrets, token
         self.generation = 0
+        self.graces: dict[str, int] = {}
         self.port = free_port()
         self._server = Snapshots(self.board, self._whose, lambda: True)
 
@@ -130,7 +132,7 @@ class Operator:
     def post(self, wanted: Gateway, generation: int | None = None, **files: str) -> int:
         """Put a gateway up; `files` stand for files of the program, with - for . and __ for /."""
         self.generation = self.generation + 1 if generation is None else generation
-        made, addresses = program(wanted, self.secrets, {"external.ab12cd34.ns.acme": "shop"}, str(self.folder))
+        made, addresses = program(wanted, self.secrets, {CLIENT: "shop"}, str(self.folder), self.graces)
         changed = {place: files.get(place.split(".")[0], text) for place, text in made.files.items()}
         made = replace(made, files=changed)
         self.board.post(self.key, Stamp(self.generation, made.digest), made, addresses)
@@ -264,6 +266,7 @@ def agent_of(gateway: Gateway, folder: Path, operator_port: int, ledger_port: in
         "host": LOOPBACK,
         "port": (port := free_port()),
         "local-port": gateway.agent_port,
+        "addresses-port": gateway.addresses_port,
         "admin": f"http://{LOOPBACK}:{gateway.admin_port}",
         "settle-seconds": 0.5,
     }
@@ -273,14 +276,17 @@ def agent_of(gateway: Gateway, folder: Path, operator_port: int, ledger_port: in
 
 
 @contextmanager
-def _made(folder: Path, first: Server, second: Server, client: aiohttp.ClientSession) -> Iterator[Pod]:
+def _made(
+    folder: Path, first: Server, second: Server, client: aiohttp.ClientSession, ledger_port: int
+) -> Iterator[Pod]:
     for name in ("files", "logs"):
         (folder / name).mkdir()
     (folder / "token").write_text(TOKEN)
     local = Server("agent", answer, free_port())
-    wanted = replace(gateway(folder, first, second, local), log_file=str(folder / "logs/requests.jsonl"))
+    log_file = str(folder / "logs/requests.jsonl")
+    wanted = replace(gateway(folder, first, second, local), log_file=log_file, addresses_port=free_port())
     ledger, operator = Ledger(port=free_port()), Operator(folder / "files")
-    agent = agent_of(wanted, folder, operator.port, ledger.port)
+    agent = agent_of(wanted, folder, operator.port, ledger_port or ledger.port)
     pod = Pod(wanted, folder, agent, client, operator=operator, ledger=ledger, first=first, second=second)
     try:
         yield pod
@@ -289,12 +295,12 @@ def _made(folder: Path, first: Server, second: Server, client: aiohttp.ClientSes
 
 
 @asynccontextmanager
-async def a_pod(folder: Path) -> AsyncIterator[Pod]:
-    """Nothing is started but those around it."""
+async def a_pod(folder: Path, ledger_port: int = 0) -> AsyncIterator[Pod]:
+    """Nothing is started but those around it; `ledger_port` is that of another ledger."""
     first, second = Server("first", answer), Server("second", answer)
     connector = aiohttp.TCPConnector(limit=0)
     async with serving(first, second), aiohttp.ClientSession(connector=connector) as client:
-        with _made(folder, first, second, client) as pod:
+        with _made(folder, first, second, client, ledger_port) as pod:
             async with pod.ledger.serving():
                 yield pod
 

@@ -13,6 +13,8 @@ from paceline.gateway.ir import (
     Endpoint,
     External,
     Gateway,
+    Identity,
+    Issuer,
     Key,
     Limits,
     Listener,
@@ -148,7 +150,8 @@ def full() -> Gateway:
         clusters=clusters,
         services=(Service("ledger", "ledger.paceline.svc", 8443, "/etc/paceline/ca.crt", TOKEN),),
         denied=(
-            Denied(f"{EXTERNAL.name}.ns.broke", "Budget"),
+            Denied(f"{EXTERNAL.name}.ns.broke", "Budget", "month", 1_796_079_600_000_000),
+            Denied(f"{EXTERNAL.name}.ns.unasked", "Unasked"),
             Denied(f"{INTERNAL.name}.ns.left", "Suspended"),
         ),
         peers=(Endpoint("10.0.2.1", 8443), Endpoint("10.0.2.2", 8443)),
@@ -207,4 +210,27 @@ def traced() -> Gateway:
     return replace(checked(), name="traced", services=services, tracing=Tracing("traces", 10))
 
 
-CASES = {"checked": checked, "traced": traced, "empty": empty, "full": full, "minimal": minimal}
+def tokens() -> Gateway:
+    """Keys and tokens."""
+    cluster, people = "https://kubernetes.default.svc.cluster.local", "https://id.example.com"
+    jwt = '{"keys": [{"e": "AQAB", "kty": "RSA", "n": "AQAB"}]}'
+    return replace(
+        empty(),
+        policies=(EXTERNAL, INTERNAL),
+        issuers=(Issuer(people, hosts=("id.example.com",)), Issuer(cluster, jwt)),
+        identities=(
+            Identity(INTERNAL.name, "ns", "staff", people, "*", ("paceline", "chat")),
+            Identity(EXTERNAL.name, "ns", "bot", cluster, "system:serviceaccount:support:bot", ("paceline",)),
+            Identity(EXTERNAL.name, "ns", "site", cluster, "system:serviceaccount:support:bot", ("site",)),
+        ),
+    )
+
+
+CASES = {
+    "checked": checked,
+    "traced": traced,
+    "empty": empty,
+    "full": full,
+    "minimal": minimal,
+    "tokens": tokens,
+}

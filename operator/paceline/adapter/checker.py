@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,8 @@ class Checker:
         if process is not None:
             self._running.discard(process)
         arguments = (sys.executable, "-m", "paceline.adapter.worker")
-        started = await asyncio.create_subprocess_exec(*arguments, stdin=PIPE, stdout=PIPE)
+        # What it says when it fails may quote an answer.
+        started = await asyncio.create_subprocess_exec(*arguments, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
         self._running.add(started)
         try:
             await asyncio.wait_for(_check(started, "{}", ["0"]), _START_SECONDS)

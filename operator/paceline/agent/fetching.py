@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from paceline.agent import metrics
 from paceline.agent.errors import Unreachable
-from paceline.agent.held import Held, addresses
+from paceline.agent.held import Held, UnreadableError, addresses
 from paceline.agent.programming import Programmer
 from paceline.agent.remote import Answer, Remote
 from paceline.kube.backoff import Backoff
@@ -54,7 +54,11 @@ class Fetching:
         params: dict[str, str | int] = {"generation": generation, "digest": digest, "wait": WAIT_SECONDS}
         answer = await self._operator.ask("GET", f"/v1/programs/{self._gateway}", params, seconds=WAIT_SECONDS + 10)
         if _is_news(answer):
-            numbered = self._held.numbered(answer.body)
+            try:
+                numbered = self._held.numbered(answer.body)
+            except UnreadableError as unreadable:
+                self._programmer.decline(unreadable.refused)
+                return
             if not self._programmer.offer(numbered):
                 raise ValueError(f"generation {numbered.generation} is not later than {generation}, which is here")
 

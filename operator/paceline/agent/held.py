@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from paceline.agent.files import OWN, Folder, put, take
-from paceline.gateway.snapshot import ADDRESSES, Program, parse, write
+from paceline.gateway.snapshot import ADDRESSES, FormatError, Program, parse, write
 
 #: Of a file within the folder: no way leads out of it.
 _PLACE = re.compile(r"(?!\.)[A-Za-z0-9._-]+(/(?!\.)[A-Za-z0-9._-]+)?")
@@ -20,10 +20,16 @@ _Generation = Annotated[int, Field(ge=1, le=2**53)]
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """A program and its number."""
+    """A program and its number.
+
+    Attributes:
+        digest: By which the operator knows it. That of the program as it is read here may be another one, because what
+            an agent of an earlier release does not know is left out.
+    """
 
     generation: int
     program: Program
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,19 @@ _ADDRESSES = TypeAdapter(Addresses)
 _REFUSED = TypeAdapter(Refused)
 _GENERATION = TypeAdapter(_Generation)
 #: What comes before a program where it is sent or kept.
-_HEAD = re.compile(rb'\{"generation":(\d{1,16}),"program":')
+_HEAD = re.compile(rb'\{"generation":(\d{1,16}),"digest":"([0-9a-z]{1,128})","program":')
+
+
+class UnreadableError(ValueError):
+    """A program that cannot be read here, though it is one.
+
+    Attributes:
+        refused: What is to be told of it.
+    """
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(refused.words)
+        self.refused = refused
 
 
 class Held:
@@ -86,18 +104,23 @@ class Held:
         """Read a program as it is sent.
 
         Raises:
+            UnreadableError: it is of a release too far from this one.
             ValueError: it is none, or that of another gateway. Nothing of its content is in the message.
         """
         head = _HEAD.match(text)
         if head is None or not text.endswith(b"}"):
             raise ValueError("the answer is no program with a generation")
-        program = parse(text[head.end() : -1])
+        generation, digest = _GENERATION.validate_python(int(head[1])), head[2].decode()
+        try:
+            program = parse(text[head.end() : -1])
+        except FormatError as other:
+            raise UnreadableError(Refused(generation, digest, str(other))) from None
         if program.gateway != self._gateway:
             raise ValueError(f"the program is of {program.gateway}")
         wrong = [place for place in program.files if not _PLACE.fullmatch(place) or place.startswith(f"{OWN}/")]
         if wrong or any(place.startswith(ADDRESSES) for place in program.files):
             raise ValueError(f"the program has files that are none: {wrong[:3]}")
-        return Numbered(_GENERATION.validate_python(int(head[1])), program)
+        return Numbered(generation, program, digest)
 
     def keep(self, numbered: Numbered) -> None:
         """Hold a program from now on.
@@ -105,7 +128,7 @@ class Held:
         Raises:
             OSError: it cannot be kept.
         """
-        head = f'{{"generation":{numbered.generation},"program":'
+        head = f'{{"generation":{numbered.generation},"digest":"{numbered.digest}","program":'
         put(self._program, f"{head}{write(numbered.program).decode()}}}")
         self.program = numbered
 
@@ -145,7 +168,7 @@ class Held:
     @property
     def known(self) -> tuple[int, str]:
         """Generation and digest of the latest program, also of one that Envoy does not take; (0, "") for none."""
-        held = (self.program.generation, self.program.program.digest) if self.program else (0, "")
+        held = (self.program.generation, self.program.digest) if self.program else (0, "")
         refused = (self.refused.generation, self.refused.digest) if self.refused else (0, "")
         return max(held, refused)
 

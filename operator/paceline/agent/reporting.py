@@ -11,6 +11,7 @@ from paceline.agent import credentials, metrics
 from paceline.agent.credentials import Credentials
 from paceline.agent.errors import NotLeading, ProxyGone, Unreachable
 from paceline.agent.held import Held
+from paceline.agent.issuers import Issuers
 from paceline.agent.programming import Programmer
 from paceline.agent.proxy import Proxy
 from paceline.agent.remote import Remote, rest
@@ -39,14 +40,16 @@ class Reporting:
         operator: Who gets them.
         held: What is held.
         proxy: Envoy.
+        issuers: Of tokens.
         gateway: namespace/name.
         pod: Whose reports they are.
     """
 
-    def __init__(self, operator: Remote, held: Held, proxy: Proxy, gateway: str, pod: str) -> None:
+    def __init__(self, operator: Remote, held: Held, proxy: Proxy, issuers: Issuers, gateway: str, pod: str) -> None:
         self._operator = operator
         self._held = held
         self._proxy = proxy
+        self._issuers = issuers
         self._credentials = Credentials()
         self._gateway = gateway
         self._pod = pod
@@ -103,5 +106,6 @@ class Reporting:
                 "generation": programmer.serving,
                 "rejected": refused.words if refused else "",
                 "credentials": self._credentials.wanting(files),
+                "issuers": self._issuers.lacking,
             }
         )

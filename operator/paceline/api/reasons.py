@@ -38,8 +38,9 @@ ACCEPTED_AS_WRITTEN = Reason("Accepted", ((ACCEPTED, "True"),), "The spec is und
 BYPASSABLE = Reason(
     "Bypassable",
     ((ACCEPTED, "True"),),
-    "spec.exposure is Cluster: whoever reaches the Service is answered without keys and budgets.",
-    "Set spec.exposure to GatewayOnly, so that the engine asks for a key, or leave it out if this is meant.",
+    "Whoever reaches the Service is answered without keys and budgets: spec.exposure is Cluster, or it is Auto and a "
+    "Gateway serves the model.",
+    "Set spec.exposure to GatewayOnly, so that the engine asks for a key, or admit it alone by a NetworkPolicy.",
 )
 UNKNOWN_PROFILE = _refused(
     "UnknownProfile",

@@ -91,6 +91,7 @@ class Record:
         deployment: namespace/name of the ModelDeployment; "" for others.
         revision: Of the ModelDeployment.
         request_class: Class of the request; "other" where it has none.
+        conversation: That the request is part of, in the words of a consumer that is trusted with that; "" for none.
         attempt: From 1; 0 where the gateway answered by itself.
         attempts: Of the request in the end. The record with attempt = attempts is its last.
         superseded: The request was sent once more to the same revision, which is judged by that attempt.
@@ -139,6 +140,7 @@ class Record:
     ttft_target_us: Elapsed | None
     tpot_target_us: Elapsed | None
     media: Count = 0
+    conversation: Name = ""
 
     __pydantic_config__ = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True)
 
@@ -176,7 +178,7 @@ _LINES = TypeAdapter(Record)
 
 
 def parse(line: bytes) -> Record:
-    """Read a line of JSON: every field, none besides, each of its own type.
+    """Read a line of JSON: every field that has no default, none besides, each of its own type.
 
     Raises:
         ValueError: it is no record; the message says what is wrong with which field.

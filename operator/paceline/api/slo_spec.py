@@ -2,34 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pydantic import ConfigDict, Field
 
-from pydantic import AfterValidator, ConfigDict, Field
-
-from paceline.api.base import DecimalText, Model, cel, rules
-
-_SHARE = 'must be at least 1 and below 100, such as 99 or "99.5": at 100 one bad request would be too many for ever'
-
-
-def _below_all(text: str) -> str:
-    if not 1 <= float(text) < 100:
-        raise ValueError(_SHARE)
-    return text
-
-
-#: At least 1 and below 100.
-Objective = Annotated[
-    DecimalText,
-    AfterValidator(_below_all),
-    Field(
-        json_schema_extra=rules(
-            cel(
-                "type(self) == int ? self >= 1 && self <= 99 : double(self) >= 1.0 && double(self) < 100.0",
-                message=_SHARE,
-            )
-        )
-    ),
-]
+from paceline.api.base import Model, ShareText, cel, rules
 
 
 class SloSpec(Model):
@@ -58,10 +33,10 @@ class SloSpec(Model):
         description="tpotMilliseconds is the longest time per output token after the first one that is good. Default: "
         "any is.",
     )
-    objective_percent: Objective = Field(
+    objective_percent: ShareText = Field(
         "99",
         description="objectivePercent is the share of requests that are to meet every target; errors and time-outs "
-        "meet none. Default: 99.",
+        "meet none. It is at least 1 and below 100: at 100 one bad request would be too many for ever. Default: 99.",
     )
     period_days: int = Field(
         28,

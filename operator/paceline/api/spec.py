@@ -287,8 +287,9 @@ class Spec(Model):
     exposure: Exposure = Field(
         "Auto",
         description="exposure says whom the engine answers: Cluster (whoever reaches its Service), GatewayOnly (who "
-        "brings the key that is kept in the Secret <name>-engine-key) or Auto (Cluster). A change between GatewayOnly "
-        "and the others is a new revision. Clients must accept values that they do not know. Default: Auto.",
+        "brings the key that is kept in the Secret <name>-engine-key) or Auto (as Cluster; once a Gateway serves the "
+        "model, condition Accepted says that it can be bypassed). A change between GatewayOnly and the others is a new "
+        "revision. Clients must accept values that they do not know. Default: Auto.",
     )
     shared_with: tuple[Sharing, ...] = Field(
         (),

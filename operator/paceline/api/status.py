@@ -34,6 +34,7 @@ class Display(Model):
     tpot_p95: str | None = Field(
         None, alias="tpotP95", max_length=32, description="tpotP95 is the 95th percentile of the time per output token."
     )
+    attainment: str | None = Field(None, max_length=32, description="attainment is status.slo.attainmentPercent.")
     cost_per_hour: str | None = Field(None, max_length=32, description="costPerHour is status.cost.perHour.")
 
 

@@ -299,6 +299,8 @@ def _what_to_do(answer: httpx.Response) -> str:
         return f"try again in {waiting(int(seconds))}"
     if answer.status_code == httpx.codes.UNAUTHORIZED:
         return "send a key that is valid here: --key-file"
+    if answer.status_code == httpx.codes.FORBIDDEN:
+        return "ask whoever gave you the key"
     return "change the request as it says"
 
 

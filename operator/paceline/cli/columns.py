@@ -45,7 +45,7 @@ def _display(obj: Mapping[str, Any], *names: str) -> tuple[str, ...]:
 
 
 def _modeldeployment(obj: Mapping[str, Any], _now: float) -> tuple[str, ...]:
-    figures = _display(obj, "replicas", "ttftP95", "tpotP95", "costPerHour")
+    figures = _display(obj, "replicas", "ttftP95", "tpotP95", "attainment", "costPerHour")
     return (_state(obj, "Ready"), _state(obj, "Available"), _state(obj, "Ready", "reason"), *figures)
 
 
@@ -67,7 +67,8 @@ def _consumer(obj: Mapping[str, Any], _now: float) -> tuple[str, ...]:
 
 _BY_KIND: dict[Kind, Columns] = {
     MODELDEPLOYMENT: Columns(
-        ("NAME", "READY", "AVAILABLE", "REASON", "REPLICAS", "TTFT-P95", "TPOT-P95", "COST/H", "AGE"), _modeldeployment
+        ("NAME", "READY", "AVAILABLE", "REASON", "REPLICAS", "TTFT-P95", "TPOT-P95", "SLO%", "COST/H", "AGE"),
+        _modeldeployment,
     ),
     GATEWAY: Columns(("NAME", "READY", "PROGRAMMED", "REASON", "PODS", "ROUTES", "ADDRESS", "AGE"), _gateway),
     CONSUMER: Columns(

@@ -189,7 +189,7 @@ def _wait(cluster: Cluster, progress: Progress, done: Any, seconds: float) -> di
 def _answer(cluster: Cluster) -> None:
     """Print the table and a streamed answer."""
     found = find_modeldeployment(cluster, NAMESPACE, MODEL)
-    _, name, is_ready, _, _, replicas, ttft, tpot, cost, _ = columns_of(MODELDEPLOYMENT).row(found, time.time())
+    _, name, is_ready, _, _, replicas, ttft, tpot, _, cost, _ = columns_of(MODELDEPLOYMENT).row(found, time.time())
     out.print()
     title = f"ModelDeployment {NAMESPACE}/{name}"
     facts = {"READY": is_ready, "REPLICAS": replicas, "TTFT p95": ttft, "TPOT p95": tpot, "COST/H": cost}

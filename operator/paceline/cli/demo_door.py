@@ -71,8 +71,8 @@ def show_door(steps: Steps, cluster: Cluster, namespace: str, system: str, model
     out.print(Text("".join(f"    {line}\n" for line in text.splitlines()), style="cyan"))
     consumer = _open(steps, cluster, namespace, text)
     key = door.key_of(cluster, namespace, NAME, CALLER)
-    out.print(Text("\nits key, generated, 256 bits:", style="dim"))
-    out.print(Text(f"    {credentials.read_command(namespace, credentials.in_force(consumer)[0])}\n", style="cyan"))
+    out.print(Text("\nits key, 256 bits, which nobody has typed:", style="dim"))
+    out.print(Text(f"    {credentials.read_command(namespace, credentials.in_force(consumer)[-1])}\n", style="cyan"))
     with door.through(cluster, namespace, NAME, model, key) as route:
         answered = 1 + _spend(steps, route)
     with steps.step("waiting for the ledger to have it") as progress:

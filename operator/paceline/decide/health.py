@@ -27,6 +27,7 @@ from paceline.api.conditions import (
 )
 from paceline.api.modeldeployment import KIND, ModelDeployment
 from paceline.api.reason import Reason
+from paceline.decide.front import Front
 from paceline.decide.objective import judge
 from paceline.decide.observation import AnswerView, DeploymentView, Observation, PodView
 from paceline.decide.pods import Expectation, Trouble, worst
@@ -100,7 +101,7 @@ def assess(
     verdicts = {
         READY: _readiness(md, observation, expected, available, progressing, problem, settled=settled),
         AVAILABLE: available,
-        ACCEPTED: _stopped(ACCEPTED, problem) or _acceptance(md),
+        ACCEPTED: _stopped(ACCEPTED, problem) or _acceptance(md, observation.front),
         MODEL_RESOLVED: _stopped(MODEL_RESOLVED, problem) or _resolution(observation, problem),
         FITS: _stopped(FITS, problem) or _fitting(observation),
         PROGRESSING: progressing,
@@ -173,11 +174,20 @@ def _again(available: _Verdict, seen: Observation) -> float | None:
     return KEY_SECONDS if any(pod.lacks_key for pod in seen.pods) else None
 
 
-def _acceptance(md: ModelDeployment) -> _Verdict:
-    if md.spec.exposure == "Cluster":
-        words = "The spec is understood and applied. spec.exposure is Cluster: whoever reaches the Service is answered "
-        return _Verdict.of("True", reasons.BYPASSABLE, f"{words}without keys and budgets.")
+def _acceptance(md: ModelDeployment, front: Front) -> _Verdict:
+    if md.spec.exposure == "Cluster" or (md.spec.exposure == "Auto" and _guarded(md, front)):
+        beside = " and a Gateway serves the model" if md.spec.exposure == "Auto" else ""
+        words = f"The spec is understood and applied. spec.exposure is {md.spec.exposure}{beside}: whoever reaches the "
+        return _Verdict.of("True", reasons.BYPASSABLE, f"{words}Service is answered without keys and budgets.")
     return _Verdict.of("True", reasons.ACCEPTED_AS_WRITTEN, "The spec is understood and applied.")
+
+
+def _guarded(md: ModelDeployment, front: Front) -> bool:
+    """Whether a Gateway asks for keys before the model."""
+    if front.known or front.url:
+        return bool(front.url)
+    held = find(md.conditions, ACCEPTED)
+    return held is not None and held.reason == reasons.BYPASSABLE.name
 
 
 def _resolution(seen: Observation, problem: PacelineError | None) -> _Verdict:

@@ -121,6 +121,8 @@ def _display(replicas: str, slo: Status | None, cost: object) -> Status:
         block = (slo or {}).get(name)
         if isinstance(block, Mapping) and figures.readable(block.get("p95")):
             shown[column] = figures.spoken(str(block["p95"]))
+    if figures.readable((slo or {}).get("attainmentPercent")):
+        shown["attainment"] = str((slo or {})["attainmentPercent"])
     if isinstance(cost, Mapping):
         shown["costPerHour"] = str(cost.get("perHour", ""))
     return shown

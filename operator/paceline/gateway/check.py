@@ -15,6 +15,7 @@ from paceline.gateway.ir import (
     Endpoint,
     External,
     Gateway,
+    Identity,
     Key,
     Pods,
     Policy,
@@ -67,6 +68,8 @@ def check(gateway: Gateway, secrets: Mapping[str, str]) -> tuple[Problem, ...]:
     clusters, services = {each.name for each in whole.clusters}, {each.name for each in whole.services}
     values = Counter(secrets.get(key.reference) for key in gateway.keys)
     found += _each("Key", gateway.keys, lambda one: one.reference, lambda one: _key(one, policies, secrets, values))
+    issuers = {each.address for each in gateway.issuers}
+    found += _each("Identity", gateway.identities, lambda one: one.name, lambda one: _identity(one, policies, issuers))
     checked = bool(gateway.adapter_port)
     found += _each("Route", gateway.routes, lambda one: one.model, lambda one: _route(one, clusters, services, checked))
     return tuple(sorted(found))
@@ -79,6 +82,7 @@ def sound(gateway: Gateway, problems: Iterable[Problem]) -> Gateway:
         gateway,
         policies=tuple(each for each in gateway.policies if ("Policy", each.name) not in bad),
         keys=tuple(each for each in gateway.keys if ("Key", each.reference) not in bad),
+        identities=tuple(each for each in gateway.identities if ("Identity", each.name) not in bad),
         routes=tuple(each for each in gateway.routes if ("Route", each.model) not in bad),
         clusters=tuple(each for each in gateway.clusters if ("Cluster", each.name) not in bad),
         services=tuple(each for each in gateway.services if ("Service", each.name) not in bad),
@@ -104,7 +108,7 @@ def _gateway(gateway: Gateway) -> Iterator[str]:
     for hostname in listener.hostnames:
         if not _HOSTNAME.fullmatch(hostname):
             yield f"{hostname!r} is no host name."
-    ports = [listener.port, gateway.agent_port, gateway.admin_port]
+    ports = [listener.port, gateway.agent_port, gateway.admin_port, gateway.addresses_port]
     ports += [gateway.adapter_port, gateway.asking_port] if gateway.adapter_port else []
     if len(set(ports)) < len(ports):
         yield "The ports of listener, agent, administration and adapter must differ."
@@ -134,6 +138,15 @@ def _key(key: Key, policies: set[str], secrets: Mapping[str, str], values: Count
         yield f"A key must be at least {MIN_KEY_LENGTH} printable characters without spaces."
     elif values[value] > 1:
         yield "Another consumer, or this one, has the same key under another name."
+
+
+def _identity(identity: Identity, policies: set[str], issuers: set[str]) -> Iterator[str]:
+    if identity.policy not in policies:
+        yield f"There is no policy {identity.policy!r}."
+    if identity.issuer not in issuers:
+        yield f"There is no issuer {identity.issuer!r}."
+    if not all(_NAME.fullmatch(each) for each in (identity.namespace, identity.consumer)):
+        yield "Namespace and consumer must be names of Kubernetes objects."
 
 
 def _route(route: Route, clusters: set[str], services: set[str], checked: bool) -> Iterator[str]:

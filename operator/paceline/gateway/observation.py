@@ -95,11 +95,12 @@ class Observation:
         gateways: All that are known, of every namespace.
         consumers: The same.
         models: The same.
-        namespaces: Labels of namespaces. One that is not here has its name alone.
+        namespaces: Labels of namespaces. Of one that is not here only the name is known.
+        labelled: Whether labels of namespaces can be read at all.
         texts: Of ConfigMaps of the Gateway's namespace, by their name and key; what is not here is missing.
-        exhausted: Namespace and name of Consumers whose Soft budget is spent.
         zones: Names of the time zones that there are.
         peers: The gateway's own pods that are ready.
+        issuers: Key sets that are known already, by their issuers: that of the cluster itself.
         now: For prices that begin to hold.
     """
 
@@ -110,7 +111,8 @@ class Observation:
     consumers: tuple[Consumer, ...] = ()
     models: tuple[Model, ...] = ()
     namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    labelled: bool = True
     texts: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    exhausted: frozenset[tuple[str, str]] = frozenset()
     zones: frozenset[str] = frozenset({"UTC"})
     peers: tuple[Endpoint, ...] = ()
+    issuers: Mapping[str, str] = field(default_factory=dict)

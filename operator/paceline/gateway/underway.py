@@ -238,7 +238,8 @@ class _Written:
             backend=_text(labels, "backend"),
             deployment=_text(labels, "deployment", _LONGEST_OBJECT),
             revision=_text(labels, "revision"),
-            request_class=_text(target, "class") or self._gate.classes.get(_policy(client), _OTHER),
+            request_class=self._class(target, client),
+            conversation=_text(self._asked, "conversation"),
             attempt=number,
             attempts=self._count,
             purpose=Purpose.USER,
@@ -254,6 +255,11 @@ class _Written:
             media=_count(self._asked, "media"),
             **{"superseded": False, "ttft_us": None, "last_us": None, "usage_complete": False} | more,
         )
+
+    def _class(self, target: dict[str, Any], client: str) -> str:
+        """Of the branch that was taken; else what the client said, if it is trusted; else of all of its requests."""
+        said = _text(target, "class") or _text(self._asked, "class")
+        return said or self._gate.classes.get(_policy(client), _OTHER)
 
     def _since(self, moment_us: int) -> int:
         return _within(moment_us - self._end.started_us)

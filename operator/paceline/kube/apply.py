@@ -14,6 +14,8 @@ from paceline.kube.resources import BY_KIND, CONFIGMAPS, CONTROLLERREVISIONS, DE
 from paceline.kube.subset import covers
 from paceline.kube.views import view_of
 
+#: Nobody adds anything to these, so that what was sent is what there is.
+_AS_SENT = frozenset({CONFIGMAPS, CONTROLLERREVISIONS})
 #: Items of a LIST do not say what they are.
 _LEFT_OUT = ("apiVersion", "kind")
 
@@ -139,7 +141,7 @@ class Applier:
         )
         child = Child.parse(self.cache.family, resource, answer, whole=False)
         if child is not None:
-            shown = self.cache.family.watched - {CONFIGMAPS}  # whose state says more than what was sent
+            shown = self.cache.family.watched - _AS_SENT
             if resource in self.cache.family.read - shown:
                 child = replace(child, view=view_of(resource, wanted), viewed=child.version)
             self.cache.put(resource, key, child)

@@ -78,7 +78,8 @@ class Family:
         return Key(metadata["namespace"], name) if name else None
 
 
-_WATCHED = frozenset({DEPLOYMENTS, PODS, ENDPOINTSLICES})
+#: Who does not lead reads how pods are asked from revisions that the leader made, and may not learn of them late.
+_WATCHED = frozenset({DEPLOYMENTS, PODS, ENDPOINTSLICES, CONTROLLERREVISIONS})
 
 MODELS = Family(
     MODELDEPLOYMENTS,
@@ -88,7 +89,7 @@ MODELS = Family(
     ),
     observed=(PODS, ENDPOINTSLICES),
     watched=_WATCHED,
-    read=_WATCHED | {CONTROLLERREVISIONS},
+    read=_WATCHED,
     manager="paceline-modeldeployment",
 )  # fmt: skip
 

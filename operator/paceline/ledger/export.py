@@ -23,6 +23,7 @@ _COLUMNS = {
     "consumer": "consumer",
     "team": "team",
     "requestClass": "request_class",
+    "conversation": "conversation",
     "route": "route",
     "model": "model",
     "backend": "backend",
@@ -49,7 +50,8 @@ Place = tuple[int, int]
 def rows(store: Store, since_us: int, until_us: int, consumer: str | None = None) -> Iterator[dict[str, Any]]:
     """Attempts that count in [since, until), of one consumer or of all.
 
-    `startedTime` is RFC 3339 with microseconds, `price` the price's name or null, `costMicros` micro-units. A late
+    `startedTime` is RFC 3339 with microseconds, `price` the price's name or null, `conversation` null in rows of
+    releases that knew of none, `costMicros` micro-units. A late
     record of a time that was read already does not come any more.
     """
     after: Place | None = None

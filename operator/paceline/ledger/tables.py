@@ -80,6 +80,8 @@ RECORDS = Table(
     _number("cost_micros"),
     Column("price", Text),
     _number("received_us"),
+    # Of the record; the release before writes none.
+    Column("conversation", Text),
     Index("records_id", "id", unique=True),
     Index("records_time", "accounted_us", "seq"),
     sqlite_autoincrement=True,

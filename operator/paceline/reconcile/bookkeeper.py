@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 
@@ -10,6 +11,7 @@ import aiohttp
 
 from paceline import metrics
 from paceline.api.ledger_config import LedgerConfig
+from paceline.errors import PacelineError
 from paceline.gateway.document import document
 from paceline.gateway.terms import Terms
 from paceline.kube.backoff import Backoff
@@ -22,6 +24,8 @@ log = logging.getLogger(__name__)
 _GATHER_SECONDS = 0.1
 #: Without the Lease, whether it is there by now.
 _LOOK_SECONDS = 0.5
+#: While nothing changes, whether the ledger still has it: a ledger may have lost its database, or got another one.
+_ASK_SECONDS = 5.0
 
 
 class Bookkeeper:
@@ -32,6 +36,7 @@ class Bookkeeper:
             not told of is refused.
         settings: In force.
         allowed: Whether this process decides.
+        authority: Who may have signed the ledger's certificate, as PEM; raises PacelineError while nobody has.
     """
 
     def __init__(
@@ -39,7 +44,9 @@ class Bookkeeper:
         parts: Callable[[], Iterable[Terms] | None],
         settings: Callable[[], OperatorSettings],
         allowed: Callable[[], bool],
+        authority: Callable[[], str],
     ) -> None:
+        self._authority = authority
         self._parts = parts
         self._settings = settings
         self._allowed = allowed
@@ -57,7 +64,7 @@ class Bookkeeper:
         self._changed.set()
         async with ledger_access.session() as session:
             while True:
-                await self._changed.wait()
+                await self._due(session)
                 await asyncio.sleep(_GATHER_SECONDS)
                 if not self._allowed():
                     self._told = None  # whoever leads meanwhile tells it something else
@@ -71,6 +78,28 @@ class Bookkeeper:
                 if not self._allowed():
                     self._changed.set()
 
+    async def _due(self, session: aiohttp.ClientSession) -> None:
+        """Wait until something changed, or the ledger lacks what it was told."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ASK_SECONDS):
+                    await self._changed.wait()
+                return
+            if self._told and await self._known(session) != self._told.generation:
+                self._told = None
+                return
+
+    async def _known(self, session: aiohttp.ClientSession) -> int:
+        """Generation of the document that the ledger has; 0: none, or it cannot be asked."""
+        given = self._settings().gateways
+        try:
+            token, trusted = ledger_access.credentials(given, self._authority())
+            headers = {"Authorization": f"Bearer {token}"}
+            async with session.get(ledger_access.url(given, "/v1/config"), headers=headers, ssl=trusted) as answer:
+                return int((await answer.json(content_type=None))["generation"])
+        except (OSError, aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError, PacelineError):
+            return 0  # bringing it tells why
+
     async def _bring(self, session: aiohttp.ClientSession) -> bool:
         """Whether the ledger has what holds now."""
         parts = self._parts()
@@ -82,14 +111,14 @@ class Bookkeeper:
         given = self._settings().gateways
         body = self._last.model_dump_json(by_alias=True, exclude_none=True).encode()
         try:
-            token, trusted = ledger_access.credentials(given)
+            token, trusted = ledger_access.credentials(given, self._authority())
             headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
             async with session.put(
                 ledger_access.url(given, "/v1/config"), data=body, headers=headers, ssl=trusted
             ) as answer:
                 words = await answer.json(content_type=None) if answer.status >= 400 else {}
                 return self._took(answer.status, words)
-        except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
+        except (OSError, aiohttp.ClientError, TimeoutError, ValueError, PacelineError) as error:
             metrics.ledger_config_failures_total.inc()
             log.warning("the ledger does not get its document: %s", type(error).__name__)
             return False

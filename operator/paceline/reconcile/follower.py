@@ -74,7 +74,7 @@ class Follower:
         looks = missed[1] if missed and missed[0] == stamp else 0
         mark = self._moves.mark
         work = await self._workshop.work(gateway, pods, anew=looks >= _LOOKS)
-        made, addresses = snapshot.program(work.translation.gateway, work.secrets, work.teams, FILES)
+        made, addresses = snapshot.program(work.translation.gateway, work.secrets, work.teams, FILES, work.graces)
         if stamp is not None and made.digest == stamp.digest:
             self._missed.pop(key, None)
             self._moves.post(key, stamp, made, addresses, MadeOf(work, mark))

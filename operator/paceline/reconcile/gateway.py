@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from paceline import metrics
 from paceline.api import gateway_reasons as reasons
@@ -44,18 +43,20 @@ class Standing:
         served: Every pod has the program.
         reached: Every pod has had one at some time.
         answers: The ModelDeployments that its routes lead to.
+        issuers: Why a pod has no keys of an issuer of tokens, by the issuers' addresses.
     """
 
     work: Work
     served: bool
     reached: bool = False
     answers: frozenset[Key] = frozenset()
+    issuers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def told(self) -> tuple[object, ...]:
         """What its Consumers read of it."""
         made = self.work.translation
-        return self.served, self.work.generations, made.findings, made.terms
+        return self.served, self.issuers, self.work.generations, made.findings, made.terms
 
 
 class Gateways:
@@ -69,6 +70,7 @@ class Gateways:
         moves: Puts programs up there.
         events: What is told.
         settings: In force.
+        authority: Who signed the certificate that agents are shown, as PEM; raises Waiting while nobody has.
         changed: Called with a Gateway's key when its standing changed.
         led: Called after each look with the ModelDeployments that it leads to otherwise than before.
     """
@@ -82,6 +84,7 @@ class Gateways:
         moves: Moves,
         events: Events,
         settings: Callable[[], OperatorSettings],
+        authority: Callable[[], str],
         changed: Callable[[Key], None],
         led: Callable[[frozenset[Key]], None],
     ) -> None:
@@ -91,6 +94,7 @@ class Gateways:
         self._board = board
         self._moves = moves
         self._settings = settings
+        self._authority = authority
         self._changed = changed
         self._led = led
         self._applier = Applier(api, cache)
@@ -103,8 +107,10 @@ class Gateways:
         self._leaving: dict[Key, Terms] = {}
 
     def begin(self) -> None:
-        """A term of leading begins: another process may have numbered meanwhile, so numbers are read anew."""
+        """A term of leading begins: another process may have numbered and heard agents meanwhile."""
         self._stamps.clear()
+        self._remembered = Remembered()
+        self._board.begin()
 
     async def reconcile(self, key: Key) -> Outcome:
         """Bring the program, the pods and the status of one Gateway to what they should be.
@@ -132,7 +138,7 @@ class Gateways:
         work = await self._workshop.work(gateway, [pod for pod in self._pods(key) if pod.ready and not pod.deleting])
         problem = await self._carry_out(key, MadeOf(work, mark))
         seen = self._seen(key, work, previous)
-        self._stand(key, work, served=_served(seen))
+        self._stand(key, work, seen)
         for model in self._moves.since(mark):  # what was read before must not undo what is known by now
             self.moved(key, model)
         made = work.translation
@@ -199,7 +205,7 @@ class Gateways:
         """
         work = made_of.work
         gateway, made = work.gateway, work.translation
-        program, addresses = snapshot.program(made.gateway, work.secrets, work.teams, FILES)
+        program, addresses = snapshot.program(made.gateway, work.secrets, work.teams, FILES, work.graces)
         try:
             before = self._stamps.get(key) or await self._kept(key)
             number = stamped(before, program.digest, self._told(key))
@@ -232,7 +238,7 @@ class Gateways:
             agent_image=settings.images.agent,
             operator_url=f"https://{given.operator_host}:{settings.server.agents_port}",
             ledger_url=f"https://{given.ledger_host}:{given.ledger_port}",
-            authority=_authority(Path(given.tls_folder) / "ca.crt"),
+            authority=self._authority(),
             adapter=given.adapter,
         )
 
@@ -257,11 +263,11 @@ class Gateways:
         )
         return Seen(deployment, pods, number.generation if number else 0, reports, remarks)
 
-    def _stand(self, key: Key, work: Work, *, served: bool) -> None:
-        before = self.standings.get(key)
+    def _stand(self, key: Key, work: Work, seen: Seen) -> None:
+        before, served = self.standings.get(key), _served(seen)
         reached = served or (before is not None and before.reached)
         answers = frozenset(Key(*each.name.split("/", 1)) for each in work.translation.terms.deployments)
-        standing = self.standings[key] = Standing(work, served, reached, answers)
+        standing = self.standings[key] = Standing(work, served, reached, answers, seen.issuers)
         if before is None or before.told != standing.told:
             self._changed(key)
         if before is None or (before.reached, address(before.work.gateway)) != (reached, address(work.gateway)):
@@ -286,16 +292,3 @@ def _served(seen: Seen) -> bool:
     """Whether every pod that is not on its way out has the program."""
     told = [seen.reports.get(pod.name, Report(0)).generation for pod in seen.live]
     return bool(told) and seen.generation > 0 and min(told) >= seen.generation
-
-
-def _authority(file: Path) -> str:
-    """Who signed the operator's certificate.
-
-    Raises:
-        Waiting: nobody has brought it yet.
-    """
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"{file} cannot be read: {error}. Mount the certificate of the operator (chart value tls)."
-        raise Waiting("ApplyRefused", message) from error

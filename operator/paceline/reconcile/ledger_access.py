@@ -22,11 +22,15 @@ def url(given: Gateways, path: str) -> str:
     return f"https://{given.ledger_host}:{given.ledger_port}{path}"
 
 
-def credentials(given: Gateways) -> tuple[str, ssl.SSLContext]:
-    """The token that the ledger gets, and whom it must be signed by. Both are exchanged in time, so they are read anew.
+def credentials(given: Gateways, authority: str) -> tuple[str, ssl.SSLContext]:
+    """The token that the ledger gets, read anew because it is exchanged, and whom it must be signed by.
+
+    Args:
+        given: Of the configuration in force.
+        authority: Who may have signed, as PEM.
 
     Raises:
         OSError, ValueError: they cannot be read.
     """
     token = Path(given.token_file).read_text(encoding="ascii").strip()
-    return token, ssl.create_default_context(cafile=str(Path(given.tls_folder) / "ca.crt"))
+    return token, ssl.create_default_context(cadata=authority)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -10,8 +10,10 @@ from paceline.api.consumer import Consumer
 from paceline.api.gateway import Gateway
 from paceline.api.modeldeployment import ModelDeployment
 from paceline.errors import Stalled
+from paceline.gateway.consumers import asks_for_labels
 from paceline.gateway.observation import Model
 from paceline.kube.cache import Cache
+from paceline.kube.namespaces import Namespaces
 from paceline.kube.resources import Key
 from paceline.reconcile.children import children_of
 from paceline.reconcile.served import served
@@ -39,11 +41,13 @@ class Neighbours:
 
     Attributes:
         models: Cache of ModelDeployments and their children.
+        namespaces: Labels of namespaces.
     """
 
     models: Cache
     gateways: Cache
     consumers: Cache
+    namespaces: Namespaces
     _parsed: dict[str, _Parsed] = field(default_factory=dict)
 
     def every_gateway(self) -> tuple[Gateway, ...]:
@@ -53,6 +57,18 @@ class Neighbours:
     def every_consumer(self) -> tuple[Consumer, ...]:
         """All Consumers that can be read and are not on their way out."""
         return self._all(self.consumers, Consumer)
+
+    def selecting(self) -> list[Key]:
+        """The Gateways that choose namespaces by labels."""
+        return [Key(each.namespace, each.name) for each in self.every_gateway() if asks_for_labels(each)]
+
+    async def labels_for(self, gateways: Iterable[Gateway]) -> Mapping[str, Mapping[str, str]]:
+        """Labels of namespaces, as far as some Gateways ask for them.
+
+        Raises:
+            PacelineError: the API server cannot be asked.
+        """
+        return await self.namespaces.read() if any(asks_for_labels(each) for each in gateways) else {}
 
     def models_of(self, gateway: Gateway) -> tuple[Model, ...]:
         """The ModelDeployments that a Gateway may come to serve."""

@@ -134,7 +134,6 @@ class Operator:
             for close in (self._lease_api.close, self._api.close, self._asking.close, self._visits.close):
                 stack.push_async_callback(close)
             self._listen(stack)
-            await stack.enter_async_context(self._doors.serving(self._configuration.current))
             self._watcher.start()
             stack.push_async_callback(self._watcher.stop)
             stack.push_async_callback(self.leader.release)

@@ -12,12 +12,13 @@ from paceline.api.consumer_reasons import CHILD_CONFLICT
 from paceline.api.gateway import Gateway
 from paceline.decide.observation import PodView
 from paceline.errors import Stalled, Waiting
-from paceline.gateway import keys, texts
+from paceline.gateway import ir, keys, texts
 from paceline.gateway.consumers import names
 from paceline.gateway.ir import Endpoint, Service
 from paceline.gateway.observation import Model, Observation, Site
 from paceline.gateway.translate import Translation, translate
 from paceline.kube.client import Api
+from paceline.kube.issuer import OwnIssuer
 from paceline.kube.resources import CONFIGMAPS, SECRETS, Key
 from paceline.kube.values import Values
 from paceline.reconcile.neighbours import Neighbours
@@ -59,10 +60,19 @@ class Work:
     @property
     def teams(self) -> dict[str, str]:
         """Of callers that have one, by their client ids."""
-        found = {
-            each.client: self.callers[Key(each.namespace, each.consumer)] for each in self.translation.gateway.keys
-        }
-        return {client: each.spec.team for client, each in found.items() if each.spec.team}
+        return {client: each.spec.team for client, each in self._known.items() if each.spec.team}
+
+    @property
+    def graces(self) -> dict[str, int]:
+        """Seconds for which callers with a Soft budget are served without the ledger, by their client ids."""
+        found = {client: each.spec.grace_seconds for client, each in self._known.items()}
+        return {client: seconds for client, seconds in found.items() if seconds is not None}
+
+    @property
+    def _known(self) -> dict[str, Consumer]:
+        made = self.translation.gateway
+        known: list[ir.Key | ir.Identity] = [*made.keys, *made.identities]
+        return {each.client: self.callers[Key(each.namespace, each.consumer)] for each in known}
 
 
 class Workshop:
@@ -79,6 +89,7 @@ class Workshop:
         self._settings = settings
         self._texts = Values(api, CONFIGMAPS)
         self._secrets = Values(api, SECRETS)
+        self._issuer = OwnIssuer(api)
 
     async def work(self, gateway: Gateway, pods: Iterable[PodView], *, anew: bool = False) -> Work:
         """Translate a Gateway as all is now.
@@ -105,8 +116,11 @@ class Workshop:
             gateways=self._neighbours.every_gateway(),
             consumers=tuple(callers.values()),
             models=self._neighbours.models_of(gateway),
+            namespaces=await self._neighbours.labels_for([gateway]),
+            labelled=self._neighbours.namespaces.known,
             texts={(name, key): value for (_, name, key), value in (await self._texts.read(wanted)).items()},
             zones=_zones(),
+            issuers=await self._issuers(callers.values()),
             peers=tuple(Endpoint(pod.ip, CLIENTS_PORT) for pod in sorted(pods, key=lambda one: one.name) if pod.ip),
         )
         models = {Key(each.md.namespace, each.md.name): each for each in seen.models}
@@ -147,6 +161,11 @@ class Workshop:
             for place, value in found.items()
             if place not in generated or self._secrets.owner(Key(*place[:2])) == generated[place]
         }
+
+    async def _issuers(self, callers: Iterable[Consumer]) -> Mapping[str, str]:
+        """Key sets that are known without asking outside, where somebody has tokens."""
+        signed = any(each.jwt for caller in callers for each in caller.spec.credentials)
+        return await self._issuer.keys() if signed else {}
 
     def _site(self) -> Site:
         given = self._settings().gateways

@@ -112,6 +112,11 @@ class Board:
         """What is up for a gateway."""
         return self._postings.get(key)
 
+    def begin(self) -> None:
+        """Forget all reports: whoever led meanwhile was told others."""
+        for posting in self._postings.values():
+            posting.reports = {}
+
     def take(self, key: Key, pod: str, report: Report) -> None:
         """Remember what an agent says."""
         posting = self._postings.get(key)

@@ -11,7 +11,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
+from dataclasses import field
 from typing import Annotated
 
 from aiohttp import web
@@ -45,6 +45,7 @@ class _Said:
     generation: Annotated[int, Field(ge=0, le=2**53)]
     rejected: _Words = ""
     credentials: tuple[_Words, ...] = ()
+    issuers: dict[_Words, _Words] = field(default_factory=dict)
 
 
 _SAID = TypeAdapter(_Said)
@@ -100,7 +101,7 @@ class Snapshots:
         posting = await self._change(request, key, fresh)
         if posting is None or posting.stamp is None:
             return web.Response(status=204)
-        head = b'{"generation":%d,"program":' % posting.stamp.generation
+        head = b'{"generation":%d,"digest":"%s","program":' % (posting.stamp.generation, posting.stamp.digest.encode())
         return web.Response(body=head + posting.program + b"}", content_type="application/json")
 
     async def _addresses(self, request: web.Request) -> web.Response:
@@ -120,7 +121,7 @@ class Snapshots:
             raise web.HTTPBadRequest(text=f"wrong: {where}") from None
         if not self._leads():
             raise _elsewhere(web.HTTPMisdirectedRequest(text="another replica leads"))
-        self._board.take(key, said.pod, Report(said.generation, said.rejected, said.credentials))
+        self._board.take(key, said.pod, Report(said.generation, said.rejected, said.credentials, said.issuers))
         return web.Response(status=204)
 
     async def _change(self, request: web.Request, key: Key, fresh: Callable[[Posting], bool]) -> Posting | None:
@@ -171,18 +172,6 @@ def _moved(posting: Posting, version: str) -> dict[str, object]:
     files = {place: posting.addresses[place] for place in changed if place in posting.addresses}
     gone = [place for place in changed if place not in posting.addresses]
     return {"version": posting.shown_version, "since": version, "files": files, "gone": gone}
-
-
-def server_tls(folder: Path) -> ssl.SSLContext:
-    """A certificate and its key, as in a Secret of type kubernetes.io/tls.
-
-    Raises:
-        OSError: they cannot be read.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
-    return context
 
 
 def _number(request: web.Request, name: str) -> int:

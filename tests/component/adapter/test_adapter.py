@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import aiohttp
 import pytest
@@ -211,6 +214,16 @@ async def test_a_check_that_takes_all_memory_ends_only_itself() -> None:
         await checker.close()
 
 
+async def test_what_a_check_fails_of_is_said_nowhere(capfd: pytest.CaptureFixture[str]) -> None:
+    checker = Checker(1, 20)
+    try:
+        with pytest.raises(Unchecked):
+            await checker.problem('{"type": "secret-type"}', ['"secret-answer"'])
+    finally:
+        await checker.close()
+    assert "secret" not in "".join(capfd.readouterr())
+
+
 def test_room_is_counted_by_requests_and_by_bytes() -> None:
     room = Room(1, 10)
     with room.place() as place:
@@ -243,6 +256,22 @@ def test_a_check_is_read_once_and_the_longest_unused_goes_first(tmp_path: Path) 
     checks.find(f"{299:032x}")
     assert checks.find(DIGEST)
     assert not checks.find(f"{1:032x}")
+
+
+def test_the_process_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
+    local, probes = free_ports(2)
+    options = [f"--folder={tmp_path}", f"--local-port={local}", f"--port={probes}", f"--host={LOOPBACK}"]
+    command = [sys.executable, "-m", "paceline", "gateway-adapter", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == f"listening on {LOOPBACK}:{local}\n"
+            with urlopen(f"http://{LOOPBACK}:{probes}/healthz", timeout=5) as answer:
+                assert answer.read() == b"alive\n"
+            process.terminate()
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("change", ["--asking=x", "--folder=/none", "--log-level=LOUD"])

@@ -16,11 +16,13 @@ from tests.support.neutral import SECRETS, full
 
 MADE, FILES = program(full(), SECRETS, {}, "/f")
 NOWHERE = Addresses("", {})
+#: The operator's, who may say more than this agent reads.
+DIGEST = "0a" * 32
 SECRET = "pl_not-a-real-key-acme-0001"
 
 
 def sent(made: Program = MADE, generation: Any = 7) -> bytes:
-    return b'{"generation":%s,"program":%s}' % (str(generation).encode(), write(made))
+    return b'{"generation":%s,"digest":"%s","program":%s}' % (str(generation).encode(), DIGEST.encode(), write(made))
 
 
 def test_what_is_held_is_there_after_a_start_and_readable_by_its_owner_only(tmp_path: Path) -> None:
@@ -30,12 +32,12 @@ def test_what_is_held_is_there_after_a_start_and_readable_by_its_owner_only(tmp_
     held.move(Addresses("e-1", FILES))
     held.refuse(Refused(9, "d", "Envoy's words"))
     again = Held(tmp_path, "ns/public")
-    assert again.program == Numbered(7, MADE)
+    assert again.program == Numbered(7, MADE, DIGEST)
     assert (again.addresses.files, again.refused) == (held.addresses.files, held.refused)
     assert again.addresses.version == "", "all is asked for anew"
     assert again.known == (9, "d")
     again.refuse(None)
-    assert Held(tmp_path, "ns/public").known == (7, MADE.digest)
+    assert Held(tmp_path, "ns/public").known == (7, DIGEST)
     assert {oct(each.stat().st_mode)[-3:] for each in (tmp_path / "agent").rglob("*.json")} == {"600"}
 
 

@@ -43,7 +43,9 @@ async def test_the_leader_is_looked_for_among_the_replicas_and_nothing_said(
 ) -> None:
     caplog.set_level(logging.WARNING)
     replicas = Replicas(*statuses)
-    reporting = Reporting(replicas, Held(tmp_path, "ml/public"), Away(), "ml/public", "a")  # type: ignore[arg-type]
+    issuers = SimpleNamespace(lacking={})
+    held = Held(tmp_path, "ml/public")
+    reporting = Reporting(replicas, held, Away(), issuers, "ml/public", "a")  # type: ignore[arg-type]
     task = asyncio.create_task(reporting.run(SimpleNamespace(serving=7)))  # type: ignore[arg-type]
     await eventually(lambda: replicas.taken, 3)
     task.cancel()

@@ -82,6 +82,22 @@ def test_a_migration_that_fails_leaves_nothing_behind(url, monkeypatch, tmp_path
     store.close()
 
 
+def test_a_database_of_the_release_before_goes_on(url, monkeypatch, tmp_path):
+    folder = tmp_path / "migrations"
+    source = Path(migrate.__file__).with_name("migrations")
+    (folder / "versions").mkdir(parents=True)
+    for name in ("env.py", "versions/v0001_records.py"):
+        (folder / name).write_text((source / name).read_text())
+    with monkeypatch.context() as before:
+        before.setattr(migrate, "_FOLDER", folder)
+        Store.open(url).close()
+    store = Store.open(url)
+    assert send(store, record(conversation="thread-7")).recorded == 1
+    with store.reading() as tx:
+        assert tx.execute(sa.select(RECORDS.c.conversation)).scalar() == "thread-7"
+    store.close()
+
+
 def test_every_field_of_a_record_is_a_column(store):
     send(store, record(ttft_target_us=None))
     with store.reading() as tx:

@@ -32,7 +32,12 @@ class World:
         self.at = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
         self.looked_at: list[Key] = []
         self.measures = Measures(
-            self.looked_at.append, lambda: settings, lambda: self.leads, lambda: {CHAT, IDLE}, wall=lambda: self.at
+            self.looked_at.append,
+            lambda: settings,
+            lambda: self.leads,
+            lambda: {CHAT, IDLE},
+            (folder / "ca.crt").read_text,
+            wall=lambda: self.at,
         )
 
     async def send(self, *records: Record) -> None:
@@ -75,7 +80,7 @@ async def test_the_ledgers_figures_are_shown_and_move_once_a_minute(tmp_path: Pa
         await eventually(lambda: made.shown() == (3, 2))
         found = made.measures.met(CHAT)
         assert isinstance(found, Met)
-        assert (round(found.ttft["p50"]), found.ttft.keys()) == (200, {"p50", "p95", "p99"})
+        assert (round(found.ttft["p50"]), set(found.ttft)) == (200, {"p50", "p95", "p99"})
         assert made.looked_at == [CHAT]
         await made.send(record(id="4"))
         await stays(lambda: made.shown() == (3, 2), 0.3)

@@ -67,7 +67,7 @@ async def test_an_agent_gets_the_program_with_its_number(world: World) -> None:
     world.board.post(KEY, Stamp(3, PROGRAM.digest), PROGRAM, ADDRESSES)
     status, body = await world.get("/v1/programs/ml/public")
     found = json.loads(body)
-    assert (status, found["generation"]) == (200, 3)
+    assert (status, found["generation"], found["digest"]) == (200, 3, PROGRAM.digest)
     assert snapshot.parse(json.dumps(found["program"]).encode()) == PROGRAM
 
 

@@ -1,6 +1,7 @@
 """Troubled runs end as untroubled ones do: kills at every write, errors, hidden, repeated and late views.
 
-Each day another workload of models and another one of Gateways, and another part of their plans; the number that chooses is printed. To repeat or choose:
+Each day another workload of models and another one of Gateways, and another part of their plans; the number that
+chooses is printed. To repeat or choose:
 
     PACELINE_EXAMINER_ROTATION=20784            the part of that day
     PACELINE_EXAMINER_COUNT=40                  how many plans a part has

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import warnings
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +45,13 @@ def test_a_long_value_is_not_repeated_whole() -> None:
 @pytest.mark.parametrize("reference", ["https://127.0.0.1:1/a.json", "other.json", "#/$defs/none"])
 def test_no_reference_is_fetched(reference: str) -> None:
     assert "not in it" in problem(json.dumps({"$ref": reference}), "{}")
+
+
+def test_not_even_a_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{}")
+    with warnings.catch_warnings():  # jsonschema would warn of it, and do it
+        warnings.simplefilter("ignore")
+        assert "not in it" in problem(json.dumps({"$ref": (tmp_path / "a.json").as_uri()}), "{}")
 
 
 def test_a_schema_that_refers_to_itself_for_ever_ends() -> None:

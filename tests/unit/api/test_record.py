@@ -51,6 +51,10 @@ def test_what_is_written_is_read_back(made):
     assert b"\n" not in write(made)
 
 
+def test_a_gateway_of_the_release_before_knows_of_no_conversation():
+    assert parse(line(conversation=...)).conversation == ""
+
+
 @pytest.mark.parametrize("name", [field.name for field in fields(Record) if field.default is MISSING])
 def test_every_field_must_be_there(name):
     head, *rest = name.split("_")

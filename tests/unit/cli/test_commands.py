@@ -39,12 +39,24 @@ PODS = "/api/v1/namespaces/models/pods"
 
 def test_get_shows_the_columns_of_the_kind(api: FakeApi, paceline: Run) -> None:
     starting = model("zeta", conditions=[cond("Ready", "False", "EngineStarting")], display={})
-    api.items(MODELS, starting, model("alpha"))
+    shown = {"replicas": "1/1", "ttftP95": "31 ms", "tpotP95": "7.2 ms", "attainment": "99.58"}
+    api.items(MODELS, starting, model("alpha", display=shown))
     code, out, _ = paceline("get")
     lines = [line.split() for line in out.splitlines()]
     assert code == 0
-    assert lines[0] == ["NAME", "READY", "AVAILABLE", "REASON", "REPLICAS", "TTFT-P95", "TPOT-P95", "COST/H", "AGE"]
-    assert lines[1][:6] == ["alpha", "True", "True", "Answering", "1/1", "31"]
+    assert lines[0] == [
+        "NAME",
+        "READY",
+        "AVAILABLE",
+        "REASON",
+        "REPLICAS",
+        "TTFT-P95",
+        "TPOT-P95",
+        "SLO%",
+        "COST/H",
+        "AGE",
+    ]
+    assert lines[1][:10] == ["alpha", "True", "True", "Answering", "1/1", "31", "ms", "7.2", "ms", "99.58"]
     assert lines[2][:5] == ["zeta", "False", "Unknown", "EngineStarting", "-"]
 
 
@@ -189,7 +201,7 @@ def test_an_object_without_status_is_unknown() -> None:
     bare = model()
     del bare["status"]
     del bare["metadata"]["creationTimestamp"]
-    assert columns_of(MODELDEPLOYMENT).row(bare, NOW) == ("models", "hello", "Unknown", "Unknown", *"------")
+    assert columns_of(MODELDEPLOYMENT).row(bare, NOW) == ("models", "hello", "Unknown", "Unknown", *"-------")
 
 
 @pytest.mark.parametrize(

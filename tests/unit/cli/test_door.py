@@ -180,6 +180,7 @@ def test_a_gateway_that_asks_for_no_key_gets_none_and_its_own_host_name(world: W
         (429, "retry-after: 10\r\n", "queue_full", "try again in 10 s"),
         (429, "retry-after: 600\r\n", "queue_full", "try again in 10 min"),
         (401, "", "invalid_api_key", "send a key that is valid here"),
+        (403, "", "consumer_suspended", "ask whoever gave you the key"),
         (404, "", "model_not_found", "change the request as it says"),
     ],
 )

@@ -101,7 +101,7 @@ def test_once_a_gateway_serves_the_model_clients_are_told_its_address_and_what_u
         "Gateway",
         "98.50",
     )
-    assert written["display"]["ttftP95"] == "310 ms"
+    assert (written["display"]["ttftP95"], written["display"]["attainment"]) == ("310 ms", "98.50")
     assert written["conditions"][-1]["reason"] == "ObjectiveMissed"
     again = models.model({"replicas": 3, "slo": {"ttftMilliseconds": 500}}, status=written)
     same = status(later(served(latency=latency(900), front=Front(known=False)), 60), written, again)

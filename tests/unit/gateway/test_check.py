@@ -176,3 +176,18 @@ def test_problems_are_in_order_and_in_words() -> None:
 )
 def test_models_are_allowed_by_name_or_by_how_they_begin(patterns: tuple[str, ...], model: str, allowed: bool) -> None:
     assert (model in Policy("Internal", "000000", patterns).allowed([model])) == allowed
+
+
+def test_what_is_wrong_with_tokens_is_told_of_each() -> None:
+    right = neutral.tokens().identities
+    wrong = [
+        replace(right[0], policy="internal.none"),
+        replace(right[1], issuer="https://nobody.example.com"),
+        replace(right[2], consumer="n.s"),
+    ]
+    for each in wrong:
+        given = replace(neutral.tokens(), identities=(each,))
+        assert found(given) == [("Identity", each.name)]
+        assert sound(given, check(given, SECRETS)).identities == ()
+    twice = replace(neutral.tokens(), identities=(right[0], replace(right[0], consumer="other")))
+    assert found(twice) == [("Identity", right[0].name)]

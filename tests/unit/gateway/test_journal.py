@@ -89,6 +89,12 @@ def test_where_no_route_tells_classes_apart_the_consumer_s_own_counts() -> None:
     target = json.dumps({"class": "refund"})
     assert [each.request_class for each in read([replace(end, target=target)], Journal(gate))] == ["refund"]
     assert [each.request_class for each in read(LINES["wrong-key"], Journal(gate))] == ["other"]
+    said = json.dumps(json.loads(end.request) | {"class": "orders", "conversation": "thread-7"})
+    (found,) = read([replace(end, request=said)], Journal(gate))
+    assert (found.request_class, found.conversation) == ("orders", "thread-7")
+    assert [each.request_class for each in read([replace(end, request=said, target=target)], Journal(gate))] == [
+        "refund"
+    ]
 
 
 def test_an_attempt_is_superseded_by_a_later_one_on_the_same_revision_only() -> None:

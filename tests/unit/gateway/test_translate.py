@@ -320,16 +320,11 @@ def test_an_answer_may_come_late_where_requests_wait_for_one_deployment(known, b
     assert targets(found)[0].admission.seconds == seconds
 
 
-def test_who_is_suspended_or_has_spent_its_budget_is_known_and_gets_nothing():
-    found = made(
-        seen(
-            consumers=(consumer({"suspended": True}, name="left"), consumer(name="spent"), consumer()),
-            exhausted=frozenset({("models", "spent"), ("models", "left"), ("other", "site")}),
-        )
-    )
-    assert len(found.gateway.keys) == 3
+def test_who_is_suspended_is_known_and_gets_nothing():
+    found = made(seen(consumers=(consumer({"suspended": True}, name="left"), consumer())))
+    assert len(found.gateway.keys) == 2
     denied = {each.client.rpartition(".")[2]: each.reason for each in found.gateway.denied}
-    assert denied == {"left": "Suspended", "spent": "Budget"}
+    assert denied == {"left": "Suspended"}
 
 
 def test_failover_is_limited_by_engines_that_answer_early_and_only_where_there_is_somewhere_to_go():

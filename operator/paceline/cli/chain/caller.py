@@ -51,7 +51,7 @@ def _credentials(view: ConsumerView) -> Link:
     """How does the caller show who it is?"""
     there = [f"{one['name']} ({_where(one)})" for one in in_force(view.consumer)]
     ready = condition(view.consumer, "Ready")
-    if str(ready.get("reason")) in {"SecretMissing", "SecretInvalid", "CredentialUnsupported"}:
+    if str(ready.get("reason")) in {"SecretMissing", "SecretInvalid", "IssuerUnreachable"}:
         return by_condition("credentials", view.consumer, "Ready", BY_NAME)
     return Link("credentials", State.OK, ", ".join(there))
 

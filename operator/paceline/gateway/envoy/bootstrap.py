@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from paceline.gateway.envoy.documents import (
+    HTTP,
     Document,
     address,
     extension,
@@ -15,6 +16,7 @@ from paceline.gateway.ir import Gateway, Limits
 
 PEERS = "gateway"
 AGENT = "agent"
+ADDRESSES = "addresses"
 ADAPTER = "adapter"
 _LOOPBACK = "127.0.0.1"
 #: Under the 75 s after which the adapter closes a connection, or a request would meet one that is being closed.
@@ -31,8 +33,9 @@ def bootstrap(gateway: Gateway, folder: str) -> Document:
         "dynamic_resources": {
             "lds_config": polled(folder, "lds.json"),
             "cds_config": watched(folder, "cds.json"),
+            "ads_config": _stream(),
         },
-        "static_resources": {"clusters": [_peers(folder), _agent(gateway), *_adapter(gateway)]},
+        "static_resources": {"clusters": [_peers(folder), _agent(gateway), _addresses(gateway), *_adapter(gateway)]},
         "cluster_manager": {"local_cluster_name": PEERS},
         # 19 KB less for each cluster that has had no request yet.
         "deferred_stat_options": {"enable_deferred_creation_stats": True},
@@ -51,6 +54,11 @@ def _peers(folder: str) -> Document:
 
 def _agent(gateway: Gateway) -> Document:
     return _local(AGENT, gateway.agent_port)
+
+
+def _addresses(gateway: Gateway) -> Document:
+    options = typed(HTTP.removeprefix("envoy."), explicit_http_config={"http2_protocol_options": {}})
+    return {**_local(ADDRESSES, gateway.addresses_port), "typed_extension_protocol_options": {HTTP: options}}
 
 
 def _adapter(gateway: Gateway) -> list[Document]:
@@ -73,6 +81,19 @@ def _local(name: str, port: int) -> Document:
         "type": "STATIC",
         "connect_timeout": "1s",
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
+    }
+
+
+def _stream() -> Document:
+    """The stream with addresses. An agent that was away for a while is asked again within a second."""
+    service = {
+        "cluster_name": ADDRESSES,
+        "retry_policy": {"retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"}},
+    }
+    return {
+        "api_type": "DELTA_GRPC",
+        "transport_api_version": "V3",
+        "grpc_services": [{"envoy_grpc": service}],
     }
 
 

@@ -17,6 +17,7 @@ from paceline.gateway.envoy.documents import (
     watched,
 )
 from paceline.gateway.envoy.logs import attempts
+from paceline.gateway.envoy.tokens import token_filters, unless_known
 from paceline.gateway.envoy.tracing import SPAN
 from paceline.gateway.ir import Gateway
 
@@ -27,9 +28,9 @@ LOCAL_RATELIMIT = "extensions.filters.http.local_ratelimit.v3.LocalRateLimit"
 
 def http_filters(gateway: Gateway, folder: str) -> list[Document]:
     """The chain. What changes often comes from files of its own, because a change of the chain closes connections."""
-    keys = [] if gateway.anonymous else [extension(KEYS, "extensions.filters.http.api_key_auth.v3.ApiKeyAuth")]
     return [
-        *keys,
+        *token_filters(gateway, folder),
+        *_keys(gateway),
         _buffer(gateway),
         _script(gateway, folder),
         _discovered(DENY, RBAC, watched(folder, f"{DENY}.json")),
@@ -44,6 +45,13 @@ def http_filters(gateway: Gateway, folder: str) -> list[Document]:
 def asking_filters(gateway: Gateway, folder: str) -> list[Document]:
     """What requests of the adapter pass: whether they may be made was settled when their clients' came."""
     return [_buffer(gateway), _script(gateway, folder), _router(gateway)]
+
+
+def _keys(gateway: Gateway) -> list[Document]:
+    keys = extension(KEYS, "extensions.filters.http.api_key_auth.v3.ApiKeyAuth")
+    if gateway.anonymous:
+        return []
+    return [unless_known(keys) if gateway.issuers else keys]
 
 
 def _buffer(gateway: Gateway) -> Document:

@@ -10,10 +10,12 @@ from paceline.gateway.envoy.documents import (
     ADMISSION,
     ASKED,
     CLIENT,
+    IDENTITY,
     KEYS,
     MODEL,
     OPTIONAL_ADMISSION,
     POLICY,
+    REQUEST,
     REQUEST_CLASS,
     Document,
     exact,
@@ -23,6 +25,7 @@ from paceline.gateway.envoy.documents import (
 )
 from paceline.gateway.envoy.rewriting import alike
 from paceline.gateway.envoy.target import asked, not_asked, refusal, route
+from paceline.gateway.envoy.tokens import identities
 from paceline.gateway.ir import Branch, Cluster, Gateway, Policy, Route, Target
 
 NAME = "gateway"
@@ -36,6 +39,8 @@ _KEPT_BACK = (
     "set-cookie",
     "www-authenticate",
 )
+#: Stands for requests that say nothing of their class, where that is another case than every other class.
+_UNSAID = "-"
 #: A policy's branch by class; "" is every other class.
 _Outcome = tuple[tuple[str, Branch | None], ...]
 
@@ -57,6 +62,9 @@ def routes(gateway: Gateway, secrets: Mapping[str, str]) -> Document:
     }
     if not gateway.anonymous:
         host["typed_per_filter_config"][KEYS] = _keys(gateway, secrets)
+    told = {REQUEST: _trusted(gateway), IDENTITY: identities(gateway)}
+    if any(told.values()):
+        host["metadata"] = {"filter_metadata": {name: each for name, each in told.items() if each}}
     return resources(typed("config.route.v3.RouteConfiguration", name=NAME, virtual_hosts=[host]))
 
 
@@ -68,6 +76,14 @@ def _keys(gateway: Gateway, secrets: Mapping[str, str]) -> Document:
         key_sources=[{"header": "Authorization"}],
         forwarding={"header": CLIENT, "hide_credentials": True},
     )
+
+
+def _trusted(gateway: Gateway) -> Document:
+    """Which headers are believed of whom, for the script, which takes those of others away."""
+    said = {
+        each.name: {"class": each.trusts_class, "conversation": each.trusts_conversation} for each in gateway.policies
+    }
+    return {name: said[name] for name in sorted(said) if any(said[name].values())}
 
 
 def _matcher(gateway: Gateway) -> Document:
@@ -137,11 +153,15 @@ def _policies(route_: Route, policies: list[Policy], known: int, ready: dict[str
 
 def _outcome(route_: Route, policy: Policy) -> _Outcome:
     """What happens to this policy's requests, by class; empty when nothing does."""
-    other = route_.branch(policy, policy.request_class)
-    classes = sorted({each.request_class for each in route_.branches}) if policy.trusts_class else []
-    known = [(name, route_.branch(policy, name)) for name in classes]
-    special = [each for each in known if each[1] != other]
-    return (*special, ("", other)) if special or other else ()
+    own = route_.branch(policy, policy.request_class)
+    if not policy.trusts_class:
+        return (("", own),) if own else ()
+    # A class that no branch is for must not get what the policy's own class may have.
+    other = route_.branch(policy, "")
+    known = [(name, route_.branch(policy, name)) for name in sorted({each.request_class for each in route_.branches})]
+    special = [each for each in known if each[0] and each[1] != other]
+    unsaid = [(_UNSAID, own)] if own != other else []
+    return (*unsaid, *special, ("", other)) if unsaid or special or other else ()
 
 
 def _any_of(names: list[str]) -> Document:
@@ -151,9 +171,14 @@ def _any_of(names: list[str]) -> Document:
 
 
 def _classes(route_: Route, outcome: _Outcome, ready: dict[str, Cluster]) -> Document:
-    cases = {name: _branch(route_, branch, ready) for name, branch in outcome if name}
-    other = _branch(route_, dict(outcome)[""], ready)
-    return {"matcher": exact(REQUEST_CLASS, cases, other)} if cases else other
+    cases = {name: _branch(route_, branch, ready) for name, branch in outcome}
+    other, unsaid = cases.pop(""), cases.pop(_UNSAID, None)
+    said = {"matcher": exact(REQUEST_CLASS, cases, other)} if cases else other
+    if unsaid is None:
+        return said
+    some = {"input": input_header(REQUEST_CLASS), "value_match": {"safe_regex": {"google_re2": {}, "regex": ".+"}}}
+    matcher = {"predicate": {"single_predicate": some}, "on_match": said}
+    return {"matcher": {"matcher_list": {"matchers": [matcher]}, "on_no_match": unsaid}}
 
 
 def _branch(route_: Route, branch: Branch | None, ready: dict[str, Cluster]) -> Document:

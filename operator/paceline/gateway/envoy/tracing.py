@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paceline.gateway.envoy.documents import PACELINE, Document, extension, typed
+from paceline.gateway.envoy.documents import PACELINE, Document, extension
 from paceline.gateway.ir import Gateway
 
 #: Namespace of what the script has read of a request, only where there are spans.
@@ -51,9 +51,7 @@ def tracing(gateway: Gateway) -> Document:
             *(_tag(name, "cluster", PACELINE, key) for name, key in _CLUSTER.items()),
         ],
     }
-    # The reason for spans would change the id of a request, by which records are told apart.
-    numbers = typed("extensions.request_id.uuid.v3.UuidRequestIdConfig", pack_trace_reason=False)
-    return {"tracing": spans, "request_id_extension": {"typed_config": numbers}}
+    return {"tracing": spans}
 
 
 def _tag(name: str, kind: str, namespace: str, key: str) -> Document:

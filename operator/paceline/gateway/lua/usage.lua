@@ -36,7 +36,9 @@ end
 
 function envoy_on_response(h)
   local headers = h:headers()
-  if headers:get(":status") ~= "200" then return end
+  local status = headers:get(":status")
+  if status == "429" then return spent(h, headers) end
+  if status ~= "200" then return end
   local size = tonumber(headers:get("content-length") or "")
   if size and size > 0 and size <= WHOLE then
     local body = h:body()

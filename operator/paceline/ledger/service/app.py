@@ -10,7 +10,18 @@ from aiohttp import web
 
 from paceline.api.names import TOKEN_HEADER
 from paceline.errors import PacelineError
-from paceline.ledger.service import admission, configuring, deny, health, http, metrics, places, reading, records
+from paceline.ledger.service import (
+    admission,
+    budgets,
+    configuring,
+    deny,
+    health,
+    http,
+    metrics,
+    places,
+    reading,
+    records,
+)
 from paceline.ledger.service.http import IDENTITY, Refused
 from paceline.ledger.service.service import SERVICE, Service
 from paceline.ledger.service.verifier import Scope
@@ -25,6 +36,7 @@ SCOPES: dict[str, Scope] = {
     "/v1/admission": "gateway",
     "/v1/config": "configure",
     "/v1/places": "peer",
+    "/v1/budgets": "read",
     "/v1/usage": "read",
     "/v1/export": "read",
     "/v1/slo": "read",
@@ -47,6 +59,7 @@ def build(service: Service) -> web.Application:
             web.post("/v1/places", places.place),
             web.put("/v1/config", configuring.configure),
             web.get("/v1/config", configuring.generation),
+            web.get("/v1/budgets", budgets.show_budgets),
             web.get("/v1/usage", reading.show_usage),
             web.get("/v1/export", reading.show_attempts),
             web.get("/v1/slo", reading.show_slo),

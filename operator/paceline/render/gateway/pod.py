@@ -28,6 +28,8 @@ LOCAL_PORT = 9002
 ADAPTER_LOCAL_PORT, ASKING_PORT = 9004, 9005
 #: Of the adapter: probes and metrics.
 ADAPTER_PORT = 9006
+#: Of the agent, on loopback only: addresses of pods on a stream for Envoy.
+ADDRESSES_PORT = 9007
 #: Envoy's files, in memory because keys are among them.
 FILES = "/etc/paceline/gateway"
 SECRETS = "/etc/paceline/secrets"
@@ -156,6 +158,7 @@ def _agent(gateway: Gateway, setup: GatewaySetup) -> Manifest:
             f"--logs={LOGS}",
             f"--port={AGENT_PORT}",
             f"--local-port={LOCAL_PORT}",
+            f"--addresses-port={ADDRESSES_PORT}",
             f"--drain-seconds={longest_seconds(gateway)}",
         ],
         "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
