@@ -59,7 +59,14 @@ class Doors:
         self._server = Snapshots(self._board, Reviews(asking, AUDIENCE).user)
         workshop = Workshop(api, self._neighbours, settings)
         self._gateways = Gateways(
-            api, self.gateways.cache, workshop, self._board, events, settings, self._standing_changed
+            api,
+            self.gateways.cache,
+            workshop,
+            self._board,
+            events,
+            settings,
+            self._standing_changed,
+            self.gateways.look_at,
         )
         self._bookkeeper = Bookkeeper(self._gateways.terms, settings, allowed)
         self._consumers = Consumers(

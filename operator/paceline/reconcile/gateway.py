@@ -14,6 +14,7 @@ from paceline.decide.gateway_status import refuse, summarise
 from paceline.decide.observation import DeploymentView, PodView
 from paceline.errors import PacelineError, Stalled, Waiting
 from paceline.gateway import snapshot
+from paceline.gateway.claims import claimed
 from paceline.gateway.stamp import Stamp, stamp_of, stamped
 from paceline.gateway.terms import Terms
 from paceline.kube.apply import Applier
@@ -63,6 +64,7 @@ class Gateways:
         events: What is told.
         settings: In force.
         changed: Called with a Gateway's key when its standing changed.
+        contended: Called with a Gateway's key when another one took or left a host name that it wants.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Gateways:
         events: Events,
         settings: Callable[[], OperatorSettings],
         changed: Callable[[Key], None],
+        contended: Callable[[Key], None],
     ) -> None:
         self._api = api
         self._cache = cache
@@ -81,12 +84,14 @@ class Gateways:
         self._board = board
         self._settings = settings
         self._changed = changed
+        self._contended = contended
         self._applier = Applier(api, cache)
         self._status = StatusWriter(api, cache, events, reasons.BY_NAME, metrics.gateway_condition)
         self._stamps: dict[Key, Stamp] = {}
         self._remembered = Remembered()
         #: Of all Gateways that were looked at and can be read.
         self.standings: dict[Key, Standing] = {}
+        self._claims: dict[Key, frozenset[tuple[str, int]]] = {}
         self._looked: set[Key] = set()
         self._leaving: dict[Key, Terms] = {}
 
@@ -105,12 +110,14 @@ class Gateways:
         try:
             gateway = Gateway.parse(owner.body)
         except Stalled as unread:
+            self._claim(key, frozenset())
             conditions = refused(owner.generation, unread)
             await self._status.say(key, owner, previous, refuse(owner.generation, conditions, previous, now()))
             return Outcome(unread.reason, again_after=float(self._settings().resync_seconds))
         if previous and self._lacks(key, owner.uid) and not await lives(self._api, self._cache, key, owner):
             self._forget(key)
             return Outcome("gone")
+        self._claim(key, claimed(gateway))
         work = await self._workshop.work(gateway, [pod for pod in self._pods(key) if pod.ready and not pod.deleting])
         problem = await self._carry_out(key, work)
         seen = self._seen(key, work, previous)
@@ -220,7 +227,16 @@ class Gateways:
         if before is None or before.told != standing.told:
             self._changed(key)
 
+    def _claim(self, key: Key, names: frozenset[tuple[str, int]]) -> None:
+        """Have those looked at again who want a host name that a Gateway takes or leaves."""
+        moved = self._claims.pop(key, frozenset()) ^ names
+        for other in [other for other, wanted in self._claims.items() if wanted & moved]:
+            self._contended(other)
+        if names:
+            self._claims[key] = names
+
     def _forget(self, key: Key) -> None:
+        self._claim(key, frozenset())
         self._board.remove(key)
         self._status.forget(key)
         self._stamps.pop(key, None)
