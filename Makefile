@@ -20,6 +20,7 @@ lock: ## write requirements/*.txt anew from pyproject.toml (needs uv)
 	$(COMPILE) pyproject.toml --extra fetch --extra ledger --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	$(COMPILE) --group scan -o requirements/scan.txt
 	$(COMPILE) --group llama-build -o requirements/llama-build.txt
+	$(COMPILE) --group litellm -o requirements/litellm.txt
 
 demo: setup ## the whole product on this machine: cluster, chart, model, a streamed answer
 	@$(PY) -m paceline demo

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from paceline.cli.access import KEYS, rules_yaml
+from paceline.cli.access import KEYS, NAMESPACES, rules_yaml
 
 CHARTS = Path(__file__).resolve().parent
 ROOT = CHARTS.parent
@@ -26,6 +26,7 @@ def generated() -> dict[Path, str]:
     files = {CRDS / path.name: path.read_text() for path in sorted((ROOT / "crds").glob("*.yaml"))}
     files[CHARTS / "paceline" / "files" / "rules.yaml"] = RULES_HEAD + rules_yaml()
     files[CHARTS / "paceline" / "files" / "keys.yaml"] = RULES_HEAD + rules_yaml(KEYS)
+    files[CHARTS / "paceline" / "files" / "namespaces.yaml"] = RULES_HEAD + rules_yaml(NAMESPACES)
     files[ROOT / "docs" / "reference" / "values.md"] = render(CHARTS / "paceline" / "values.yaml")
     return files
 

@@ -53,9 +53,19 @@ condition = Gauge(
     ["namespace", "name", "condition"],
     registry=REGISTRY,
 )
+ledger_read_failures_total = Counter(
+    "paceline_ledger_read_failures",
+    "Times the ledger could not be asked what users met.",
+    registry=REGISTRY,
+)
 ledger_config_failures_total = Counter(
     "paceline_ledger_config_failures",
     "Times the ledger could not be told of consumers, prices and models.",
+    registry=REGISTRY,
+)
+certificate_expires = Gauge(
+    "paceline_certificate_expires_timestamp_seconds",
+    "When the certificate that agents are shown is good no longer, in seconds since 1970; 0 while there is none.",
     registry=REGISTRY,
 )
 api_requests_total = Counter(

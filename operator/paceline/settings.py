@@ -134,14 +134,24 @@ class Gateways(_Section):
         operator_host: Name in the cluster's DNS by which agents reach this operator.
         ledger_host: The same for the ledger.
         token_file: This pod's token, by which the ledger knows the operator.
-        tls_folder: By which agents know the operator: tls.crt and tls.key, and in ca.crt who signed these.
+        adapter: Their pods have somebody who checks answers against schemas.
+        collector_host: Who gets spans of requests, by OTLP over HTTP; "": nobody.
+        traced_percent: Share of requests that have spans.
+        tls_secret: In the Lease's namespace: by which agents know the operator and the ledger. It is made and renewed;
+            empty: what others bring to the folder is shown.
+        tls_folder: The same where it is mounted: tls.crt and tls.key, and in ca.crt who signed these.
     """
 
     hosts: tuple[str, ...] = ()
+    adapter: bool = False
+    collector_host: str = ""
+    collector_port: Port = 4318
+    traced_percent: Annotated[int, Field(ge=0, le=100)] = 1
     operator_host: str = "paceline-operator.paceline-system.svc"
     ledger_host: str = "paceline-ledger.paceline-system.svc"
     ledger_port: Port = 8443
     token_file: str = "/var/run/secrets/paceline/token"  # noqa: S105 - a path
+    tls_secret: str = ""
     tls_folder: str = "/etc/paceline-tls"
 
 

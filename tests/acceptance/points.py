@@ -222,4 +222,100 @@ MODEL_DEPLOYMENT = (
     ),
 )
 
-WORK_ORDERS: dict[str, tuple[Point, ...]] = {"first-light": FIRST_LIGHT, "model-deployment": MODEL_DEPLOYMENT}
+_GATES = (*OPERATOR, "tests/envoy")
+
+
+def _undisturbed(number: int, test: str, what: str) -> Point:
+    title = f"No request fails and no stream is cut, 20,000 requests at 60/s, 30 % streams of 1-20 s: {what}"
+    return Point(number, title, pytest("-s", f"tests/envoy/test_zero_failures.py::test_{test}"), _GATES, FULL)
+
+
+GATEWAY = (
+    Point(
+        1,
+        "The openai client and huggingface_hub's, unchanged, with a virtual key: all that they do, and each error",
+        pytest("tests/envoy/test_clients.py"),
+        _GATES,
+    ),
+    Point(
+        2,
+        "50 x 50 consumers and models, forged headers, nested and repeated model, 2 MB of decoys: as the spec says",
+        pytest("tests/envoy/test_matrix.py"),
+        _GATES,
+        FULL,
+    ),
+    Point(
+        3,
+        "A answers 429, 500, times out, refuses, is slow: B with its own token and name, once; a row for each attempt",
+        pytest("tests/envoy/test_fallback.py", "tests/envoy/test_fallback_drill.py"),
+        _GATES,
+    ),
+    Point(
+        4,
+        "20,000 mixed requests, 20 SIGKILLs each of Envoy, agent and ledger: what Envoy received, exactly once",
+        pytest("-s", "tests/envoy/test_usage_drill.py"),
+        _GATES,
+        FULL,
+    ),
+    Point(
+        5,
+        "64 clients on a nearly empty Hard budget, 3 Envoys, 300 trials: overspend 0, phantom refusals 0",
+        pytest("tests/envoy/test_hard_budget.py"),
+        _GATES,
+        FULL,
+    ),
+    _undisturbed(6, "configurations_change_ten_times_a_second", "configuration changes at 10/s"),
+    _undisturbed(7, "envoys_are_restarted_one_after_the_other", "Envoys restarted one after the other"),
+    _undisturbed(8, "the_operator_goes_and_another_one_comes", "operators restarted"),
+    _undisturbed(9, "agents_are_killed_and_restarted", "agents killed and restarted"),
+    _undisturbed(10, "the_ledger_is_killed_and_restarted", "the ledger killed and restarted (Soft budgets)"),
+    _undisturbed(11, "keys_are_rotated", "keys rotated"),
+    _undisturbed(12, "engines_come_and_go", "engines scaled up and down"),
+    Point(
+        13,
+        "Operators gone for 10 minutes and Envoy killed meanwhile: served again within 5 s",
+        pytest("tests/envoy/test_agent.py::test_a_killed_envoy_serves_again_within_five_seconds_without_any_operator"),
+        _GATES,
+        FULL,
+    ),
+    Point(
+        14,
+        "CPU of the whole policy chain beside a bare Envoy; 5,000 models x 20 policies; memory at 10,000 keys",
+        module("tests.bench", "gateway"),
+        (*OPERATOR, "tests/bench"),
+        FULL,
+    ),
+    Point(
+        15,
+        "Revocation, denial, weights, endpoints in force, n = 200; 5,000 models routed; the agent's memory",
+        module("tests.bench", "gateway_changes"),
+        (*OPERATOR, "tests/bench"),
+        FULL,
+    ),
+    Point(
+        16,
+        "Requests and events per CPU second and added p99 at 100 streams, against LiteLLM's proxy",
+        module("tests.bench", "gateway_litellm"),
+        (*OPERATOR, "tests/bench"),
+        FULL,
+    ),
+    Point(
+        17,
+        "Ledger: records a second on SQLite on one core, every sum exact",
+        module("tests.bench", "ledger"),
+        ("operator/paceline/ledger", "operator/paceline/decide", "operator/paceline/api", "tests/bench/ledger.py"),
+        FULL,
+    ),
+    Point(
+        18,
+        "Canaries in keys and tokens of a gateway's processes: in no log, config_dump, metric, answer, argument",
+        pytest("tests/envoy/test_canary.py"),
+        _GATES,
+    ),
+)
+
+WORK_ORDERS: dict[str, tuple[Point, ...]] = {
+    "first-light": FIRST_LIGHT,
+    "model-deployment": MODEL_DEPLOYMENT,
+    "gateway": GATEWAY,
+}

@@ -18,7 +18,6 @@ from paceline.decide.gateway_status import address
 from paceline.errors import Stalled
 from paceline.gateway import snapshot
 from paceline.gateway.consumers import unresolved
-from paceline.gateway.ir import External
 from paceline.gateway.observation import Observation
 from paceline.gateway.translate import translate
 from paceline.render.gateway import children
@@ -42,7 +41,7 @@ _TEXTS = {
     ("support-answer", "schema.json"): '{"type": "object"}',
 }
 _ZONES = frozenset(available_timezones())
-_SITE = replace(SITE, hosts=("*",), adapter=External("answers.example.com", 443))
+_SITE = replace(SITE, hosts=("*",), adapter=True)
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,6 @@ def _carried_out(gateway: Gateway, calling: Consumer) -> Shown:
         "addresses": addresses,
         "children": children(gateway, SETUP, made.mounts),
         "terms": made.terms,
-        "schemas": dict(made.schemas),
         "address": address(gateway),
     }
     findings = {*made.findings, *unresolved(calling, (gateway,), LABELS)}

@@ -7,6 +7,7 @@ import re
 from types import ModuleType
 
 from paceline import metrics
+from paceline.adapter import metrics as adapter_metrics
 from paceline.agent import metrics as agent_metrics
 from paceline.cli.main import COMMANDS
 from paceline.ledger.service import metrics as ledger_metrics
@@ -39,7 +40,7 @@ def test_every_reason_of_a_condition_has_its_place_on_the_page() -> None:
 def test_every_metric_has_its_place_on_the_page() -> None:
     listed = set(re.findall(r"`(paceline_[a-z_]+)", page("metrics.md")))
     exposed = set()
-    registries = (metrics.REGISTRY, ledger_metrics.REGISTRY, agent_metrics.REGISTRY)
+    registries = (metrics.REGISTRY, ledger_metrics.REGISTRY, agent_metrics.REGISTRY, adapter_metrics.REGISTRY)
     for family in (family for registry in registries for family in registry.collect()):
         if family.name.startswith("paceline_"):
             exposed.add(family.name + ("_total" if family.type == "counter" else ""))

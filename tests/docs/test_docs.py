@@ -114,7 +114,9 @@ def _unknown_of_paceline(words: list[str]) -> str:
     if name not in COMMANDS:
         return f"paceline {name}"
     command: Any = load(name, COMMANDS[name])
-    if getattr(command, "commands", None):
+    # A few groups do something without a command of theirs.
+    own = command.params and (len(words) == 1 or words[1].startswith("-"))
+    if getattr(command, "commands", None) and not own:
         if words[1] not in command.commands:
             return f"paceline {name} {words[1]}"
         command = command.commands[words[1]]
@@ -135,6 +137,10 @@ def test_commands_that_do_not_exist_would_be_found() -> None:
     assert unknown(["paceline", "brew"])
     assert unknown(["paceline", "local", "brew"])
     assert unknown(["paceline", "chat", "m", "--loud"])
+    assert unknown(["paceline", "usage", "--loud"])
+    assert unknown(["paceline", "usage", "brew"])
+    assert not unknown(["paceline", "usage", "--by", "model"])
+    assert not unknown(["paceline", "usage", "export", "--from", "2026-11-01"])
     assert not unknown(["kubectl", "get", "--anything"])
 
 
@@ -151,4 +157,4 @@ def test_the_tutorial_uses_the_manifest_and_the_names_of_the_demo() -> None:
 def test_every_typer_group_is_found_by_the_checks_above() -> None:
     """A group's commands are checked one by one; a group that hid them would make the checks empty."""
     groups = [name for name, entry in COMMANDS.items() if getattr(load(name, entry), "commands", None)]
-    assert groups == ["local", "rollout", "gateway-agent"]
+    assert groups == ["local", "rollout", "key", "usage", "gateway-agent"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import random
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 import pytest_asyncio
 from aiohttp import web
 
@@ -26,6 +28,11 @@ from tests.support.envoy import LOOPBACK, Server
 from tests.support.envoy import serving as envoy_serving
 from tests.support.neutral import answered_by
 from tests.support.worlds import eventually
+
+#: Within which the agent has looked at Envoy's counters.
+LOOKS_SECONDS = 2.0
+#: How long the operators are gone before Envoy is killed too.
+GONE_SECONDS = 600 if os.environ.get("PACELINE_TEST_SIZE") == "full" else 0
 
 
 @pytest_asyncio.fixture
@@ -165,7 +172,7 @@ async def test_an_older_generation_is_refused_whoever_sends_it(pod: Pod) -> None
     pod.operator.post(replace(pod.gateway, routes=()), generation=1)
     posting = pod.operator.board.of(KEY)
     assert posting
-    old = b'{"generation":1,"program":%s}' % posting.program
+    old = b'{"generation":1,"digest":"0a","program":%s}' % posting.program
 
     async def answering(request: web.Request, _body: Any) -> web.StreamResponse:
         return web.Response(body=old) if "programs" in request.path else web.Response(status=204)
@@ -178,10 +185,12 @@ async def test_an_older_generation_is_refused_whoever_sends_it(pod: Pod) -> None
         await until_answered(pod, "public-z")
 
 
+@pytest.mark.timeout(60 + 2 * GONE_SECONDS)
 async def test_a_killed_envoy_serves_again_within_five_seconds_without_any_operator(pod: Pod) -> None:
     async with pod.operator.serving():
         await brought_up(pod)
     assert (await pod.ask())[0] == 200
+    await asyncio.sleep(GONE_SECONDS)
     for killed in ("envoy", "both"):
         pod.kill_envoy()
         if killed == "both":
@@ -290,6 +299,33 @@ async def test_an_outage_of_the_ledger_loses_nothing_and_is_told(serving: Pod) -
     serving.agent.start()
     serving.ledger.down = False
     await eventually(lambda: all(serving.ledger.of(each) for each in numbers), 20)
+
+
+async def test_requests_without_a_record_are_found_by_envoy_s_counters(serving: Pod) -> None:
+    """An Envoy that is killed before it has written its lines; the first one may be written at once."""
+    for _ in range(3):
+        await serving.ask()
+    await eventually(lambda: len(serving.ledger.found) == 3)
+    await asyncio.sleep(LOOKS_SECONDS)
+    serving.kill_envoy()
+    serving.flush_milliseconds, usual = 60_000, serving.flush_milliseconds
+    serving.start_envoy()
+    serving.flush_milliseconds = usual
+    await until_status(serving, "/readyz", 200)
+    for _ in range(5):
+        await serving.ask()
+    await asyncio.sleep(LOOKS_SECONDS)
+    serving.kill_envoy()
+    serving.start_envoy()
+
+    async def missing() -> float:
+        text = (await serving.probe("/metrics"))[1]
+        name = "paceline_gateway_requests_unrecorded_total "
+        return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(name))
+
+    await eventually(missing, 20, "requests without a record")
+    assert 3 < await missing() == len(serving.first.seen) - len(serving.ledger.found)
+    assert "requests that Envoy has counted left no record" in serving.agent.log.read_text()
 
 
 async def test_envoy_s_counters_are_shown_under_our_names(serving: Pod) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ import pytest
 from paceline.gateway.ir import Denied
 from tests.support.door import PUBLIC, Door
 from tests.support.worlds import eventually
+
+#: Long from now.
+END_US = 4_000_000_000_000_000
 
 
 async def test_a_key_opens_its_models_and_no_others(door: Door) -> None:
@@ -125,9 +129,22 @@ async def test_who_is_denied_gets_nothing_until_it_is_over(door: Door) -> None:
 
         await eventually(look, 1, f"{wanted}")
 
-    for reason, error in (("Budget", (429, "insufficient_quota")), ("Suspended", (403, "consumer_suspended"))):
-        door.change(denied=(Denied(f"{PUBLIC.name}.ns.acme", reason), Denied("external.ab12cd34.ns.other", "Budget")))
+    spent = ("Budget", "month", END_US)
+    for more, error, later in (
+        (("Budget",), (429, "insufficient_quota"), None),
+        (spent, (429, "insufficient_quota"), None),
+        (("Suspended",), (403, "consumer_suspended"), None),
+        (("Unasked",), (503, "admission_unavailable"), "10"),
+    ):
+        door.change(denied=(Denied(f"{PUBLIC.name}.ns.acme", *more), Denied("external.ab12cd34.ns.other", "Budget")))
         await becomes(error)
+        found = await door.ask()
+        told = found.headers.get("retry-after")
+        if more == spent:
+            assert abs(int(told) + time.time() - END_US // 1_000_000) < 3
+            assert json.loads(found.text)["error"]["message"] == 'The budget "month" of this key is used up.'
+        else:
+            assert told == later
         assert (await door.ask("secret", "staff")).status == 200
         door.change(denied=())
         await becomes(200)

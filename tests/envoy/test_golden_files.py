@@ -50,8 +50,9 @@ def test_it_is_valid(case: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_it_is_taken_from_files(case: str, tmp_path: Path) -> None:
     documents = files(case, tmp_path)
-    listening, admin = free_ports(2)
-    documents["lds"]["resources"][0]["address"]["socket_address"] = {"address": "127.0.0.1", "port_value": listening}
+    listening, admin, *_ = ports = free_ports(3)
+    for listener, port in zip(documents["lds"]["resources"], (listening, ports[2]), strict=False):
+        listener["address"]["socket_address"] = {"address": "127.0.0.1", "port_value": port}
     documents["bootstrap"]["admin"]["address"]["socket_address"]["port_value"] = admin
     Files(tmp_path / "envoy").write({f"{name}.json": document for name, document in documents.items()})
     with started(tmp_path / "envoy", admin, tmp_path / "envoy.log") as proxy:

@@ -70,13 +70,48 @@ async def test_a_class_is_believed_from_those_alone_whose_policy_trusts_them(doo
     assert await model_of(door, "public-a") == "engine-b"
 
 
+async def test_a_class_that_nobody_knows_gets_not_what_the_consumers_own_class_may_have(door: Door) -> None:
+    own = replace(PUBLIC, digest="7e7e7e7e", trusts_class=True, trusts_conversation=True, request_class="orders")
+    door.change(
+        policies=(own, STAFF),
+        keys=(key(own, "acme", "public"), key(STAFF, "staff", "staff")),
+        routes=(
+            Route("public-a", (Branch(answered_by("second"), request_class="orders"), Branch(answered_by("first")))),
+        ),
+    )
+    assert await model_of(door, "public-a") == "engine-b"
+    for name, model in (("orders", "engine-b"), ("refunds", "engine-a")):
+        assert await model_of(door, "public-a", headers={"x-paceline-request-class": name}) == model
+    said = {"headers": {"x-paceline-request-class": "refunds", "x-paceline-conversation-id": "thread-7"}}
+    record = await door.running.record((await door.ask("public-a", **said)).id)
+    asked = json.loads(record["request"])
+    assert (asked["class"], asked["conversation"]) == ("refunds", "thread-7")
+    record = await door.running.record((await door.ask("public-a", "staff", **said)).id)
+    assert "thread-7" not in json.dumps(record)
+    assert not [name for each in door.first.seen for name, _ in each["headers"] if name.startswith("x-paceline")]
+
+
+async def test_a_reviewer_says_that_it_reviews(door: Door) -> None:
+    reviewer = Policy("Reviewer", "9e9e9e9e", ("*",))
+    door.change(policies=(PUBLIC, reviewer), keys=(key(PUBLIC, "acme", "public"), key(reviewer, "staff", "staff")))
+    for path in ("/v1/chat/completions", "/v1/models"):
+        refused = await door.ask("public-b", "staff", path=path)
+        assert refused.error == (403, "purpose_required")
+        assert json.loads(refused.text)["error"]["type"] == "invalid_request_error"
+    assert await model_of(door, "public-b", "staff", headers={"x-paceline-purpose": "review"}) == "engine-b"
+    assert "x-paceline-purpose" not in dict(door.second.seen[-1]["headers"])
+    assert await model_of(door, "public-b") == "engine-b"
+
+
 async def test_a_service_of_ours_learns_what_the_gateway_knows(door: Door) -> None:
     ours = [replace(each, ours=each.name == "second") for each in door.running.gateway.clusters]
     door.change(clusters=tuple(ours), routes=(Route("fallback", (Branch(answered_by("second", "first")),)),))
-    assert (await door.ask("fallback")).status == 200
+    forged = {"x-paceline-conversation-id": "of-somebody-else"}
+    assert (await door.ask("fallback", headers=forged)).status == 200
     headers = dict(door.second.seen[0]["headers"])
     assert (headers["x-pl-client"], headers["x-pl-model"]) == ("external.ab12cd34.ns.acme", "fallback")
     assert headers["authorization"] == "Bearer token-of-second"
+    assert "x-paceline-conversation-id" not in headers
 
 
 async def test_shares_of_a_priority_follow_the_weights(door: Door) -> None:

@@ -34,12 +34,11 @@ def test_it_is_valid(case: str, tmp_path: Path) -> None:
     world = World((GOLDEN / case / "in.yaml").read_text())
     seen, authorities = world.observation, tmp_path / "ca.crt"
     authorities.write_bytes(certificate_for("llm.example.com")[0])
-    adapter = seen.site.adapter and replace(seen.site.adapter, ca_file=str(authorities))
     token = tmp_path / "token"
     token.write_text("token")
     ledger = replace(seen.site.ledger, ca_file=str(authorities), token_file=str(token))
     folder = tmp_path / "secrets"
-    site = replace(seen.site, folder=str(folder), ca_file=str(authorities), ledger=ledger, adapter=adapter)
+    site = replace(seen.site, folder=str(folder), ca_file=str(authorities), ledger=ledger)
     found = translate(replace(seen, site=site), world.secrets)
     mounted(found, folder)
     gateway = replace(found.gateway, log_file=str(tmp_path / "requests.jsonl"))

@@ -7,9 +7,10 @@ import yaml
 
 from paceline.cli.enable import manifest
 from tests.support.children import EXAMPLES, children
-from tests.support.helm import CASE_NAMES, CHART, render
+from tests.support.helm import CASE_NAMES, CHART, ROOT, render
 from tests.support.scan import failures, reasons
 
+GATEWAYS = sorted((ROOT / "tests" / "golden" / "render-gateway").iterdir())
 REASONS = reasons(Path(__file__).parent / "reasons.yaml")
 
 
@@ -19,6 +20,7 @@ def scanned(tmp_path_factory):
     texts = {name: render(values=CHART / "ci" / f"{name}.yaml") for name in CASE_NAMES}
     texts["enable"] = manifest("team-a", "paceline-system", "paceline-operator")
     texts |= {f"example {path.stem}": yaml.safe_dump_all(children(path)) for path in EXAMPLES}
+    texts |= {f"gateway {path.name}": (path / "out.yaml").read_text() for path in GATEWAYS}
     found = {}
     for target, text in texts.items():
         folder = tmp_path_factory.mktemp("scan")
@@ -30,8 +32,8 @@ def scanned(tmp_path_factory):
 
 def applying(target):
     """The reasons for one target: those of its family, and its own."""
-    family = "children" if target.startswith("example ") else "chart"
-    return REASONS.get(family, []) + REASONS.get(target, [])
+    families = {"example": "children", "gateway": "gateways"}
+    return REASONS.get(families.get(target.partition(" ")[0], "chart"), []) + REASONS.get(target, [])
 
 
 @pytest.mark.timeout(900)

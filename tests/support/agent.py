@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -37,6 +37,7 @@ from tests.support.worlds import eventually
 POD = "public-0"
 TOKEN = "token-of-the-pod"
 KEY = Key("ns", "public")
+CLIENT = "external.ab12cd34.ns.acme"
 
 
 @dataclass
@@ -101,17 +102,27 @@ class Ledger:
 
 
 class Operator:
-    """The operator's server of snapshots, and what it was told."""
+    """The operator's server of snapshots, and what it was told.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Where the proxy finds its files.
+        key: Of the gateway.
+        secrets: Keys of its consumers.
+        token: Of its pods.
+    """
+
+    def __init__(self, folder: Path, key: Key = KEY, secrets: Mapping[str, str] = SECRETS, token: str = TOKEN) -> None:
         self.board = Board(lambda _: None)
         self.folder = folder
+        self.key, self.secrets, self._token = key, secrets, token
         self.generation = 0
+        self.graces: dict[str, int] = {}
         self.port = free_port()
-        self._server = Snapshots(self.board, self._whose)
+        self._server = Snapshots(self.board, self._whose, lambda: True)
 
     async def _whose(self, token: str) -> str:
-        return f"system:serviceaccount:ns:{child_name('ns', 'public', GATEWAY_ROLE)}" if token == TOKEN else ""
+        account = child_name(self.key.namespace, self.key.name, GATEWAY_ROLE)
+        return f"system:serviceaccount:{self.key.namespace}:{account}" if token == self._token else ""
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -121,16 +132,19 @@ class Operator:
     def post(self, wanted: Gateway, generation: int | None = None, **files: str) -> int:
         """Put a gateway up; `files` stand for files of the program, with - for . and __ for /."""
         self.generation = self.generation + 1 if generation is None else generation
-        made, addresses = program(wanted, SECRETS, {"external.ab12cd34.ns.acme": "shop"}, str(self.folder))
+        made, addresses = program(wanted, self.secrets, {CLIENT: "shop"}, str(self.folder), self.graces)
         changed = {place: files.get(place.split(".")[0], text) for place, text in made.files.items()}
         made = replace(made, files=changed)
-        self.board.post(KEY, Stamp(self.generation, made.digest), made, addresses)
+        self.board.post(self.key, Stamp(self.generation, made.digest), made, addresses)
         return self.generation
 
     @property
     def report(self) -> Report:
-        posting = self.board.of(KEY)
-        return posting.reports.get(POD, Report(0)) if posting else Report(0)
+        return self.report_of(POD)
+
+    def report_of(self, pod: str) -> Report:
+        posting = self.board.of(self.key)
+        return posting.reports.get(pod, Report(0)) if posting else Report(0)
 
 
 @dataclass
@@ -141,10 +155,11 @@ class Agent:
     log: Path
     port: int
     local_port: int
+    pod: str = POD
     process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "operator"), "POD_NAME": POD}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "operator"), "POD_NAME": self.pod}
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 self.command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
@@ -172,18 +187,19 @@ class Agent:
 
 
 @dataclass
-class Pod:
-    """A gateway's pod, and everybody around it."""
+class Host:
+    """Where an Envoy and its agent run, in a folder with their `files` and `logs`.
+
+    Attributes:
+        flush_milliseconds: How long Envoy may keep what it writes down.
+    """
 
     gateway: Gateway
     folder: Path
-    operator: Operator
-    ledger: Ledger
     agent: Agent
-    first: Server
-    second: Server
     client: aiohttp.ClientSession
     envoys: list[Proxy] = field(default_factory=list)
+    flush_milliseconds: int = 20
 
     @property
     def envoy(self) -> Proxy:
@@ -191,7 +207,8 @@ class Pod:
 
     def start_envoy(self) -> Proxy:
         """As the container does, on whatever files there are."""
-        command = [envoy.ensure(), "-c", self.folder / "files/bootstrap.json", *ARGUMENTS]
+        arguments = (*ARGUMENTS[:-1], str(self.flush_milliseconds))
+        command = [envoy.ensure(), "-c", self.folder / "files/bootstrap.json", *arguments]
         log = self.folder / "logs/envoy.log"
         with (self.folder / "envoy.err").open("ab") as output:
             process = subprocess.Popen([*command, "--log-path", log], stdout=output, stderr=output)
@@ -203,6 +220,13 @@ class Pod:
         self.envoy.process.kill()
         self.envoy.process.wait(10)
 
+    def over(self) -> None:
+        """End both however they stand."""
+        self.agent.over()
+        for each in self.envoys:
+            each.process.kill()
+            each.process.wait(10)
+
     async def probe(self, path: str) -> tuple[int, str]:
         url = f"http://{LOOPBACK}:{self.agent.port}{path}"
         async with self.client.get(url) as response:
@@ -210,6 +234,16 @@ class Pod:
 
     async def ready(self) -> bool:
         return (await self.probe("/readyz"))[0] == 200
+
+
+@dataclass(kw_only=True)
+class Pod(Host):
+    """A gateway's pod, and everybody around it."""
+
+    operator: Operator
+    ledger: Ledger
+    first: Server
+    second: Server
 
     async def ask(self, model: str = "public-a", who: str = "public", **more: Any) -> tuple[int, str, str]:
         """Status, id of the request, text."""
@@ -220,52 +254,53 @@ class Pod:
             return response.status, response.headers.get("x-request-id", ""), await response.text()
 
 
-@contextmanager
-def _made(folder: Path, first: Server, second: Server, client: aiohttp.ClientSession) -> Iterator[Pod]:
-    for name in ("files", "logs"):
-        (folder / name).mkdir()
-    (folder / "token").write_text(TOKEN)
-    local = Server("agent", answer, free_port())
-    wanted = replace(gateway(folder, first, second, local), log_file=str(folder / "logs/requests.jsonl"))
-    ledger, operator, port = Ledger(port=free_port()), Operator(folder / "files"), free_port()
+def agent_of(gateway: Gateway, folder: Path, operator_port: int, ledger_port: int, pod: str = POD) -> Agent:
+    """The agent of a gateway's pod, not started; the pod's token lies in the folder."""
     options = {
-        "gateway": "ns/public",
-        "operator": f"http://{LOOPBACK}:{operator.port}",
-        "ledger": f"http://{LOOPBACK}:{ledger.port}",
+        "gateway": f"{gateway.namespace}/{gateway.name}",
+        "operator": f"http://{LOOPBACK}:{operator_port}",
+        "ledger": f"http://{LOOPBACK}:{ledger_port}",
         "token-file": folder / "token",
         "folder": folder / "files",
         "logs": folder / "logs",
         "host": LOOPBACK,
-        "port": port,
-        "local-port": local.port,
-        "admin": f"http://{LOOPBACK}:{wanted.admin_port}",
+        "port": (port := free_port()),
+        "local-port": gateway.agent_port,
+        "addresses-port": gateway.addresses_port,
+        "admin": f"http://{LOOPBACK}:{gateway.admin_port}",
         "settle-seconds": 0.5,
     }
-    command = [
-        sys.executable,
-        "-m",
-        "paceline",
-        "gateway-agent",
-        *(f"--{name}={each}" for name, each in options.items()),
-    ]
-    agent = Agent(command, folder / "agent.log", port, local.port)
-    pod = Pod(wanted, folder, operator, ledger, agent, first, second, client)
+    start = [sys.executable, "-m", "paceline", "gateway-agent"]
+    command = [*start, *(f"--{name}={each}" for name, each in options.items())]
+    return Agent(command, folder / "agent.log", port, gateway.agent_port, pod)
+
+
+@contextmanager
+def _made(
+    folder: Path, first: Server, second: Server, client: aiohttp.ClientSession, ledger_port: int
+) -> Iterator[Pod]:
+    for name in ("files", "logs"):
+        (folder / name).mkdir()
+    (folder / "token").write_text(TOKEN)
+    local = Server("agent", answer, free_port())
+    log_file = str(folder / "logs/requests.jsonl")
+    wanted = replace(gateway(folder, first, second, local), log_file=log_file, addresses_port=free_port())
+    ledger, operator = Ledger(port=free_port()), Operator(folder / "files")
+    agent = agent_of(wanted, folder, operator.port, ledger_port or ledger.port)
+    pod = Pod(wanted, folder, agent, client, operator=operator, ledger=ledger, first=first, second=second)
     try:
         yield pod
     finally:
-        agent.over()
-        for each in pod.envoys:
-            each.process.kill()
-            each.process.wait(10)
+        pod.over()
 
 
 @asynccontextmanager
-async def a_pod(folder: Path) -> AsyncIterator[Pod]:
-    """Nothing is started but those around it."""
+async def a_pod(folder: Path, ledger_port: int = 0) -> AsyncIterator[Pod]:
+    """Nothing is started but those around it; `ledger_port` is that of another ledger."""
     first, second = Server("first", answer), Server("second", answer)
     connector = aiohttp.TCPConnector(limit=0)
     async with serving(first, second), aiohttp.ClientSession(connector=connector) as client:
-        with _made(folder, first, second, client) as pod:
+        with _made(folder, first, second, client, ledger_port) as pod:
             async with pod.ledger.serving():
                 yield pod
 
@@ -273,6 +308,11 @@ async def a_pod(folder: Path) -> AsyncIterator[Pod]:
 async def brought_up(pod: Pod) -> None:
     """From nothing to serving, as the pod does."""
     pod.operator.post(pod.gateway)
+    await started(pod)
+
+
+async def started(pod: Host) -> None:
+    """Both processes of a pod whose program is put up."""
     pod.agent.start()
     await eventually((pod.folder / "files/bootstrap.json").exists, 10, "files")
     await until_status(pod, "/started", 200)
@@ -280,7 +320,7 @@ async def brought_up(pod: Pod) -> None:
     await until_status(pod, "/readyz", 200)
 
 
-async def until_status(pod: Pod, path: str, status: int, seconds: float = 10) -> None:
+async def until_status(pod: Host, path: str, status: int, seconds: float = 10) -> None:
     found: Any = None
 
     async def look() -> bool:

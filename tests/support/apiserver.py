@@ -90,6 +90,8 @@ class FakeApiServer:
         self.calls: list[Call] = []
         self.faults: list[Fault] = []
         self.hidden: set[Key] = set()
+        #: What is at paths that are no objects'.
+        self.documents: dict[str, Json] = {}
         self.url = ""
         self._version = 100
         self._uid = 0
@@ -217,7 +219,7 @@ class FakeApiServer:
         return answer
 
     async def _dispatch(self, request: web.Request, call: Call) -> web.StreamResponse:
-        discovery = self._discovery(call.path)
+        discovery = self.documents.get(call.path) or self._discovery(call.path)
         if discovery is not None:
             return web.json_response(discovery)
         parts = call.path.strip("/").split("/")

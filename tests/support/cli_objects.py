@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from paceline.api.names import child_name
 from paceline.cli.chain import Link, View, chain, weakest
 
 NAMESPACE = "models"
@@ -34,7 +35,7 @@ def model(name: str = "hello", *, replicas: int = 1, observed: int | None = 1, *
         ],
         "display": {"replicas": "1/1", "ttftP95": "31 ms", "tpotP95": "7.2 ms", "costPerHour": "0.00"},
         "effective": {"resources": {"requests": {"cpu": "500m"}, "limits": {"memory": "512Mi"}}},
-        "endpoint": f"http://{name}-0a1b2c3d.{NAMESPACE}.svc:80/v1",
+        "endpoint": f"http://{child_name(NAMESPACE, name)}.{NAMESPACE}.svc:80/v1",
         **status,
     }
     if observed is not None:
@@ -52,21 +53,72 @@ def model(name: str = "hello", *, replicas: int = 1, observed: int | None = 1, *
     }
 
 
+def a_gateway(name: str = "public", spec: Object | None = None, **status: Any) -> Object:
+    """A Gateway that is Ready, unless `status` says otherwise."""
+    full: Object = {
+        "conditions": [
+            cond("Ready", "True", "Serving", "2 of 2 pods answer clients."),
+            cond("Accepted", "True", "Accepted", "The spec is understood and applied."),
+            cond("Programmed", "True", "Programmed", "All pods serve configuration 7."),
+            cond("BackendsResolved", "True", "Resolved", "Every backend is there."),
+            cond("CredentialsResolved", "True", "Resolved", "Every credential is there."),
+        ],
+        "observedGeneration": 1,
+        "address": f"http://{name}-gateway.{NAMESPACE}.svc:8080/v1",
+        "display": {"pods": "2/2"},
+        "generationServed": 7,
+        "routes": {"total": 1},
+        **status,
+    }
+    return {
+        "apiVersion": "paceline.dev/v1alpha1",
+        "kind": "Gateway",
+        "metadata": meta(name, generation=1),
+        "spec": {"replicas": 2, "routesFrom": "AllModelDeployments", **(spec or {})},
+        "status": full,
+    }
+
+
+def key_of(name: str, secret: str = "keys") -> Object:  # noqa: S107 - a name
+    """A credential of type Key."""
+    return {"name": name, "type": "Key", "key": {"secretRef": {"name": secret, "key": "token"}}}
+
+
+def a_consumer(name: str = "site", *, conditions: list[Object] | None = None, **spec: Any) -> Object:
+    """A Consumer that is Ready, unless its conditions say otherwise."""
+    good = [
+        cond("Ready", "True", "Programmed", "1 Gateways answer it."),
+        cond("Accepted", "True", "Accepted", "The spec is understood."),
+        cond("WithinBudget", "True", "WithinBudget", "No budget is spent."),
+    ]
+    return {
+        "apiVersion": "paceline.dev/v1alpha1",
+        "kind": "Consumer",
+        "metadata": meta(name, generation=1, resourceVersion="5"),
+        "spec": {"gatewayRefs": [{"name": "public"}], "models": ["*"], **spec},
+        "status": {
+            "conditions": good if conditions is None else conditions,
+            "observedGeneration": 1,
+            "display": {"spent": "1.20 USD", "budget": "5.00/Day"},
+        },
+    }
+
+
 def deployment(*conditions: Object) -> Object:
-    return {"metadata": meta("hello-0a1b2c3d"), "status": {"conditions": list(conditions)}}
+    return {"metadata": meta("hello-956be3dd"), "status": {"conditions": list(conditions)}}
 
 
-def replicaset(name: str = "hello-0a1b2c3d-66f", revision: int = 1, *conditions: Object) -> Object:
+def replicaset(name: str = "hello-956be3dd-66f", revision: int = 1, *conditions: Object) -> Object:
     annotations = {"deployment.kubernetes.io/revision": str(revision)}
     return {"metadata": meta(name, annotations=annotations), "status": {"conditions": list(conditions)}}
 
 
 def pod(
-    name: str = "hello-0a1b2c3d-66f-abcde",
+    name: str = "hello-956be3dd-66f-abcde",
     *,
     node: str | None = "node-1",
     container: Object | None = None,
-    owner: str = "hello-0a1b2c3d-66f",
+    owner: str = "hello-956be3dd-66f",
     conditions: tuple[Object, ...] = (),
     **metadata: Any,
 ) -> Object:
@@ -116,7 +168,7 @@ def ended(code: int, reason: str = "Error", message: str = "") -> Object:
     return {"terminated": {"exitCode": code, "reason": reason, "message": message}}
 
 
-def service(name: str = "hello-0a1b2c3d") -> Object:
+def service(name: str = "hello-956be3dd") -> Object:
     return {"metadata": meta(name), "spec": {"clusterIP": "10.96.0.10"}}
 
 

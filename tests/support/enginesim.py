@@ -97,13 +97,16 @@ def process(truth: Path, *arguments: str, ready: bool = True) -> Iterator[Runnin
     command = [sys.executable, "-m", "paceline", "engine-sim", "--host", "127.0.0.1", "--port", "0"]
     command += ["--served-name", MODEL, "--truth-log", str(truth), *arguments]
     environment = {**os.environ, "PYTHONPATH": str(REPO / "operator")}
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    ) as started:
+    # In a file, because nobody reads a pipe: once it is full, the engine stands still.
+    log = truth.with_suffix(".log")
+    with (
+        log.open("ab") as said,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True, env=environment) as started,
+    ):
         try:
             assert started.stdout is not None
             line = started.stdout.readline()
-            assert line.startswith("listening on "), line + started.stdout.read()
+            assert line.startswith("listening on "), line + log.read_text()
             running = Running(f"http://127.0.0.1:{line.strip().rsplit(':', 1)[1]}", truth, process=started)
             if ready:
                 _until_ready(running)

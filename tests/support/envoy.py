@@ -8,8 +8,8 @@ import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ import httpx
 from aiohttp import web
 
 from paceline.gateway import envoy
+from paceline.gateway.envoy.endpoints import by_file
 from paceline.gateway.ir import Gateway
 from paceline.local import envoy as program
+from tests.support.addresses import streaming
 from tests.support.waiting import wait_until
 from tests.support.worlds import eventually
 
@@ -159,8 +161,12 @@ class Running:
 def running(gateway: Gateway, secrets: dict[str, str], folder: Path) -> Iterator[Running]:
     """Serve a gateway; Envoy must have taken every file, and no script failed."""
     files = Files(folder / "files")
+    stack = ExitStack()
+    if not by_file(gateway):
+        gateway = replace(gateway, addresses_port=free_ports(1)[0])
+        stack.enter_context(streaming(files.folder, gateway.addresses_port))
     files.put(gateway, secrets)
-    with started(files.folder, gateway.admin_port, folder / "envoy.log") as proxy:
+    with stack, started(files.folder, gateway.admin_port, folder / "envoy.log") as proxy:
         yield Running(gateway, secrets, files, proxy)
         assert not proxy.rejected(), proxy.log.read_text()[-4000:]
 

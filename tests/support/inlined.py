@@ -27,7 +27,7 @@ def inlined(files: Mapping[str, Any]) -> dict[str, Any]:
         del listener["@type"]
         manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
         del manager["rds"]
-        (manager["route_config"],) = files["rds"]["resources"]
+        (manager["route_config"],) = copy.deepcopy(files["rds"]["resources"])
         del manager["route_config"]["@type"]
         for each in manager["http_filters"]:
             if each.pop("config_discovery", None):

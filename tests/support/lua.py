@@ -27,7 +27,7 @@ local function buffer(bytes)
     all = function() return bytes end,
   }
 end
-local function new_handle(headers, body, route, context, dynamic)
+local function new_handle(headers, body, route, context, dynamic, host)
   local h = {}
   local content = buffer(body)
   local age = 0
@@ -41,6 +41,7 @@ local function new_handle(headers, body, route, context, dynamic)
         if type(value) ~= "string" and type(value) ~= "number" then error("a header must be a string") end
         headers[name] = tostring(value)
       end,
+      remove = function(_, name) alive() headers[name] = nil end,
     }
   end
   function h:body(always)
@@ -48,8 +49,10 @@ local function new_handle(headers, body, route, context, dynamic)
     if always or content:length() > 0 then return content end
   end
   function h:metadata() return metadata(h.cleared and route or {}) end
+  function h:virtualHost() return {metadata = function() return metadata(host) end} end
   function h:filterContext() return metadata(context) end
   function h:clearRouteCache() h.cleared = true end
+  function h:timestamp() return 1000500 end
   function h:logErr(text) h.logged = text end
   function h:respond(answer, text) h.status, h.text = answer[":status"], text end
   function h:streamInfo()
@@ -73,8 +76,8 @@ local function new_handle(headers, body, route, context, dynamic)
   function h:result() return content:all() end
   return h
 end
-local function run(entry, headers, body, route, context, dynamic, chunks)
-  local h = new_handle(headers, body, route, context, dynamic)
+local function run(entry, headers, body, route, context, dynamic, chunks, host)
+  local h = new_handle(headers, body, route, context, dynamic, host)
   h.chunks = chunks
   entry(h)
   return {status = h.status, text = h.text, logged = h.logged, body = h:result(), headers = headers, dynamic = dynamic}
@@ -119,9 +122,9 @@ class Script:
         return _bytes(values)
 
     def run(self, entry: str, headers: dict[str, str] | None = None, body: bytes = b"", **more: Any) -> Seen:
-        """Call a function as the proxy does. `more` has route, context, dynamic and chunks."""
-        given = {"route": {}, "context": {}, "dynamic": {}, "chunks": []} | more
-        tables = [self._table(given[name]) for name in ("route", "context", "dynamic", "chunks")]
+        """Call a function as the proxy does. `more` has route, context, dynamic, chunks and host."""
+        given = {"route": {}, "context": {}, "dynamic": {}, "chunks": [], "host": {}} | more
+        tables = [self._table(given[name]) for name in ("route", "context", "dynamic", "chunks", "host")]
         function = self.functions[entry.encode()]
         found = self.functions[b"run"](function, self._table(headers or {}), body, *tables)
         plain = {name: _plain(found[name.encode()]) for name in ("status", "text", "logged", "headers", "dynamic")}

@@ -7,11 +7,14 @@ from dataclasses import replace
 from paceline.gateway.ir import (
     Admission,
     Branch,
+    Check,
     Cluster,
     Denied,
     Endpoint,
     External,
     Gateway,
+    Identity,
+    Issuer,
     Key,
     Limits,
     Listener,
@@ -27,6 +30,7 @@ from paceline.gateway.ir import (
     Share,
     Target,
     Tls,
+    Tracing,
 )
 
 #: By which the gateway's pod is known to our own services.
@@ -146,7 +150,8 @@ def full() -> Gateway:
         clusters=clusters,
         services=(Service("ledger", "ledger.paceline.svc", 8443, "/etc/paceline/ca.crt", TOKEN),),
         denied=(
-            Denied(f"{EXTERNAL.name}.ns.broke", "Budget"),
+            Denied(f"{EXTERNAL.name}.ns.broke", "Budget", "month", 1_796_079_600_000_000),
+            Denied(f"{EXTERNAL.name}.ns.unasked", "Unasked"),
             Denied(f"{INTERNAL.name}.ns.left", "Suspended"),
         ),
         peers=(Endpoint("10.0.2.1", 8443), Endpoint("10.0.2.2", 8443)),
@@ -165,4 +170,67 @@ def empty() -> Gateway:
     )
 
 
-CASES = {"empty": empty, "full": full, "minimal": minimal}
+def checked() -> Gateway:
+    """One model whose answers are checked, and one whose are not."""
+    check = Check('{"type": "object", "required": ["answer"]}', again=True)
+    answer = answered_by(
+        "main",
+        "openai",
+        timeout_seconds=120,
+        prompt=Prompt("support@7", "Answer in JSON."),
+        max_output_tokens=512,
+        mirror=Mirror("shadow", 5),
+        check=check,
+    )
+    strict = replace(answer, admission=Admission("ledger", 5))
+    main = Cluster("main", Pods((Endpoint("10.0.0.1", 8000),)), "support-llm", "Continuous")
+    return Gateway(
+        name="checked",
+        namespace="ns",
+        listener=Listener(8080),
+        policies=(INTERNAL, BOUND),
+        keys=(key(INTERNAL, "staff", "ns/staff-key/token"), key(BOUND, "bound", "ns/bound-key/token")),
+        routes=(
+            Route("support/bot", (Branch(strict, reserves="Money"), Branch(answer))),
+            Route("tiny", (Branch(answered_by("main")),)),
+        ),
+        clusters=(
+            main,
+            replace(main, name="shadow", model="support-next"),
+            Cluster("openai", External("api.example.com"), "gpt-4o"),
+        ),
+        services=(Service("ledger", "ledger.paceline.svc", 8080),),
+        adapter_port=9004,
+    )
+
+
+def traced() -> Gateway:
+    """Spans of a tenth of all requests, those of the adapter among them."""
+    services = (Service("ledger", "ledger.paceline.svc", 8080), Service("traces", "otel.monitoring.svc", 4318))
+    return replace(checked(), name="traced", services=services, tracing=Tracing("traces", 10))
+
+
+def tokens() -> Gateway:
+    """Keys and tokens."""
+    cluster, people = "https://kubernetes.default.svc.cluster.local", "https://id.example.com"
+    jwt = '{"keys": [{"e": "AQAB", "kty": "RSA", "n": "AQAB"}]}'
+    return replace(
+        empty(),
+        policies=(EXTERNAL, INTERNAL),
+        issuers=(Issuer(people, hosts=("id.example.com",)), Issuer(cluster, jwt)),
+        identities=(
+            Identity(INTERNAL.name, "ns", "staff", people, "*", ("paceline", "chat")),
+            Identity(EXTERNAL.name, "ns", "bot", cluster, "system:serviceaccount:support:bot", ("paceline",)),
+            Identity(EXTERNAL.name, "ns", "site", cluster, "system:serviceaccount:support:bot", ("site",)),
+        ),
+    )
+
+
+CASES = {
+    "checked": checked,
+    "traced": traced,
+    "empty": empty,
+    "full": full,
+    "minimal": minimal,
+    "tokens": tokens,
+}

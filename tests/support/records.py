@@ -40,6 +40,7 @@ USUAL: dict[str, Any] = {
     "usage_complete": True,
     "ttft_target_us": 500_000,
     "tpot_target_us": 50_000,
+    "media": 2,
 }
 
 

@@ -108,8 +108,8 @@ class World:
             models=tuple(self._models()),
             namespaces=given.get("namespaces", {}),
             texts=texts,
-            exhausted=frozenset(tuple(each.split("/")) for each in given.get("exhausted", ())),
             zones=frozenset(given.get("zones", ("UTC",))),
+            issuers=given.get("issuers", {}),
             peers=tuple(Endpoint(each, 8080) for each in given.get("peers", ())),
         )
 

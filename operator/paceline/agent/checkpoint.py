@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from paceline.agent.counting import Tally
 from paceline.agent.files import OWN, put, take
 from paceline.gateway.journal import State
 
@@ -46,6 +47,7 @@ class Checkpoint:
         epoch: Of numbers of logs: a checkpoint that was lost is none of the logs' business.
         number: Of the log that is read.
         offset: Up to which it is read, in bytes.
+        tally: Requests of the Envoy that is there.
         process: When the Envoy began of whose predecessors nothing is open any more, in seconds since 1970.
     """
 
@@ -53,6 +55,7 @@ class Checkpoint:
     number: int = 1
     offset: int = 0
     process: int = 0
+    tally: Tally = field(default_factory=Tally)
     state: State = field(default_factory=State)
     parcel: Parcel | None = None
 

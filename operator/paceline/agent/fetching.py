@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from paceline.agent import metrics
 from paceline.agent.errors import Unreachable
-from paceline.agent.held import Held, addresses
+from paceline.agent.held import Held, UnreadableError, addresses
 from paceline.agent.programming import Programmer
 from paceline.agent.remote import Answer, Remote
 from paceline.kube.backoff import Backoff
@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 #: How long the operator may keep us waiting for news.
 WAIT_SECONDS = 25
 _BACKOFF = Backoff(first=0.2, most=10.0)
+#: Failures in a row that are said: a replica that is behind sends agents to another one, and so does one that ends.
+_TOLD_AT = 3
 #: After an answer that is of no use.
 _USELESS_SECONDS = 2.0
 
@@ -52,7 +54,11 @@ class Fetching:
         params: dict[str, str | int] = {"generation": generation, "digest": digest, "wait": WAIT_SECONDS}
         answer = await self._operator.ask("GET", f"/v1/programs/{self._gateway}", params, seconds=WAIT_SECONDS + 10)
         if _is_news(answer):
-            numbered = self._held.numbered(answer.body)
+            try:
+                numbered = self._held.numbered(answer.body)
+            except UnreadableError as unreadable:
+                self._programmer.decline(unreadable.refused)
+                return
             if not self._programmer.offer(numbered):
                 raise ValueError(f"generation {numbered.generation} is not later than {generation}, which is here")
 
@@ -79,14 +85,14 @@ async def _again(what: str, fetch: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await fetch()
-            if failures:
+            if failures >= _TOLD_AT:
                 log.info("the operator gives its %s again", what)
             failures = 0
             metrics.fetched[what] = boottime()
         except Unreachable as error:
             failures += 1
             metrics.failures_total.labels("Fetch").inc()
-            if failures == 1:
+            if failures == _TOLD_AT:
                 log.warning("no %s: %s. What is here goes on serving.", what, error.message)
             await asyncio.sleep(_BACKOFF.delay(failures))
         except ValueError as error:

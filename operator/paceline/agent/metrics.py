@@ -6,6 +6,7 @@ docs/reference/metrics.md lists them; a test compares it with the registry.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -13,6 +14,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from paceline.gateway.ir import Denial, Denied
 from paceline.settings import boottime
 
 REGISTRY = CollectorRegistry()
@@ -21,13 +23,15 @@ PlatformCollector(registry=REGISTRY)
 
 failures_total = Counter(
     "paceline_gateway_agent_failures",
-    "What the agent could not do: Fetch, Report, Ship, Files (in memory) or Logs (on disk).",
+    "What the agent could not do: Fetch, Report, Ship, Issuer, Deny, Files (in memory) or Logs (on disk).",
     ["what"],
     registry=REGISTRY,
 )
 rejected_total = Counter(
     "paceline_gateway_programs_rejected", "Configurations that Envoy did not take.", registry=REGISTRY
 )
+for _what in ("Fetch", "Report", "Ship", "Deny", "Files", "Logs"):
+    failures_total.labels(_what)  # shown from the start, so that the first failure is seen as an increase
 generation = Gauge(
     "paceline_gateway_generation", "Generation of the configuration that Envoy serves; 0 for none.", registry=REGISTRY
 )
@@ -48,6 +52,28 @@ dropped_bytes_total = Counter(
     registry=REGISTRY,
 )
 
+unrecorded_total = Counter(
+    "paceline_gateway_requests_unrecorded",
+    "Requests that Envoy has counted and that left no record.",
+    registry=REGISTRY,
+)
+denied_consumers = Gauge(
+    "paceline_gateway_denied_consumers",
+    "Consumers that get nothing now: Budget (used up), Suspended, or Unasked (the ledger is silent for too long).",
+    ["reason"],
+    registry=REGISTRY,
+)
+
+
+def denied(found: Iterable[Denied]) -> None:
+    """Show a deny list."""
+    reasons = [each.reason for each in found]
+    for reason in get_args(Denial):
+        denied_consumers.labels(reason).set(reasons.count(reason))
+
+
+#: When the ledger last told of budgets, in seconds since boot.
+heard: dict[str, float] = {}
 #: When something was last fetched or shipped, in seconds since boot.
 fetched: dict[str, float] = {}
 shipped: dict[str, float] = {}
@@ -80,6 +106,11 @@ class Ages(Collector):
             "paceline_gateway_ship_age_seconds",
             "Time since the ledger last acknowledged a part of the log.",
             value=now - shipped.get("log", _BEGAN),
+        )
+        yield GaugeMetricFamily(
+            "paceline_gateway_deny_age_seconds",
+            "Time since the ledger last told whose budget is used up, with news or without.",
+            value=now - heard.get("ledger", _BEGAN),
         )
 
 

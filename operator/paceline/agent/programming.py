@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from paceline.agent import metrics
 from paceline.agent.errors import ProxyGone
-from paceline.agent.files import Folder
+from paceline.agent.files import Folder, take
 from paceline.agent.held import Addresses, Held, Numbered, Refused
 from paceline.agent.proxy import Proxy, Updates
 from paceline.agent.remote import rest
 from paceline.agent.words import Words
+from paceline.gateway.envoy import denials
+from paceline.gateway.ir import Denied
 from paceline.gateway.snapshot import Program
-from paceline.gateway.steps import CLUSTERS, Step, endpoints, steps
+from paceline.gateway.steps import CLUSTERS, Step, endpoints, steps, watched
 
 log = logging.getLogger(__name__)
 
-PEERS = "peers.json"
+PEERS, DENY = "peers.json", "deny.json"
 #: Envoy notices a change of these within milliseconds; others it reads every few seconds, and they are waited for by
 #: nobody, because a revoked key may be in the next program.
-_WATCHED = frozenset({"cds.json", "rds.json", "deny.json"})
+_WATCHED = frozenset({"cds.json", "rds.json", DENY})
 #: Until Envoy has looked at a file; much longer than it takes, for machines that are busy.
 _LOOK_SECONDS = 10.0
 #: Until new clusters have their first addresses and health checks; those without go on without.
@@ -41,18 +43,35 @@ class Programmer:
         held: What is held.
         proxy: Envoy.
         words: Envoy's log.
+        denied: Tells who gets nothing now, besides what is in a program.
         changed: Called when there is something new to report.
+        moved: Called with the places of addresses that are others now.
     """
 
-    def __init__(self, folder: Folder, held: Held, proxy: Proxy, words: Words, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        folder: Folder,
+        held: Held,
+        proxy: Proxy,
+        words: Words,
+        denied: Callable[[Program], tuple[Denied, ...]],
+        changed: Callable[[], None],
+        moved: Callable[[Iterable[str]], None],
+    ) -> None:
         self._folder = folder
         self._held = held
         self._proxy = proxy
         self._words = words
+        self._denied = denied
         self._changed = changed
+        self._denying: tuple[Denied, ...] | None = None
+        self._coming: Program | None = None
+        self._moved = moved
         self._offered: Numbered | None = None
         self._before: Numbered | None = None
         self._news = asyncio.Event()
+        self._files: frozenset[str] = frozenset()
+        self._note()
         self._baseline: Mapping[str, Updates] = {}
         #: Envoy's files are all there.
         self.written = False
@@ -71,15 +90,28 @@ class Programmer:
     def known(self) -> tuple[int, str]:
         """Generation and digest of the latest program that was offered."""
         offered = self._offered
-        return max(self._held.known, (offered.generation, offered.program.digest) if offered else (0, ""))
+        return max(self._held.known, (offered.generation, offered.digest) if offered else (0, ""))
 
     def offer(self, numbered: Numbered) -> bool:
         """Take a program, of which only the latest matters; False for one that is not later than the one before."""
         if numbered.generation <= self.known[0]:
             return False
         self._offered = numbered
+        self._note()
         self._news.set()
         return True
+
+    def decline(self, refused: Refused) -> None:
+        """Remember a program that cannot be read here; what is held serves on.
+
+        Raises:
+            OSError: it cannot be kept.
+        """
+        if refused.generation > self.known[0]:
+            self._held.refuse(refused)
+            metrics.rejected_total.inc()
+            log.error("generation %d cannot be read: %s", refused.generation, refused.words)
+            self._changed()
 
     def restore(self) -> None:
         """Put the files there that are held, whatever an agent before left half done.
@@ -96,15 +128,29 @@ class Programmer:
     def move(self, addresses: Addresses) -> None:
         """Take addresses; they are no part of a program, and true from whoever says them.
 
+        It costs as much as changes, however many pods and routes there are.
+
         Raises:
+            ValueError: they are a change of others than are held.
             OSError: they cannot be written or kept.
         """
-        self._held.move(addresses)
-        present = self._folder.present()
-        self._folder.write({place: text for place, text in addresses.files.items() if present.get(place) != text})
-        named = endpoints(present) | addresses.files.keys()
-        self._folder.remove(place for place in present if place.startswith("eds/") and place not in named)
+        change = self._held.difference(addresses)
+        self._folder.write({place: text for place, text in change.files.items() if place in self._files})
+        if change.gone:
+            named = watched({CLUSTERS: take(self._folder.path / CLUSTERS) or ""})
+            self._folder.remove(place for place in change.gone if place not in named)
+        self._held.move(change)  # last: what could not be written for Envoy is told again
+        self._moved(change.files)
         self._news.set()
+
+    def deny(self) -> None:
+        """Put the deny list there that holds now.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if self.written and (program := self._present()) and self._denied(program) != self._denying:
+            self._folder.write({DENY: self._deny_list(program)})
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -127,13 +173,18 @@ class Programmer:
             return
         if held is None:
             self._held.keep(offered)
+            self._held.refuse(None)
             self.restore()
             self._done(offered)
         elif self.live:
             await self._exchange(offered, held)
 
     async def _exchange(self, offered: Numbered, held: Numbered) -> None:
-        words = await self._apply(self._folder.present(), self._wanted(offered.program))
+        self._coming = offered.program
+        try:
+            words = await self._apply(self._folder.present(), self._wanted(offered.program))
+        finally:
+            self._coming = None
         if words:
             self._write(self._folder.present(), self._wanted(held.program))
             self._refuse(offered, words)
@@ -143,16 +194,18 @@ class Programmer:
             self._held.refuse(None)
             log.info("Envoy serves generation %d", offered.generation)
         self._done(offered)
+        self.deny()
         self._baseline = await self._proxy.updates()
 
     def _refuse(self, offered: Numbered, words: str) -> None:
-        self._held.refuse(Refused(offered.generation, offered.program.digest, words))
+        self._held.refuse(Refused(offered.generation, offered.digest, words))
         metrics.rejected_total.inc()
         log.error("Envoy does not take generation %d: %s. The one before serves.", offered.generation, words)
 
     def _done(self, offered: Numbered) -> None:
         if self._offered is offered:
             self._offered = None
+        self._note()
         self._changed()
 
     async def _apply(self, old: Mapping[str, str], new: Mapping[str, str]) -> str:
@@ -225,11 +278,15 @@ class Programmer:
         if self._before is not None:
             self._write(self._folder.present(), self._wanted(self._before.program))
             self._held.keep(self._before)
+            self._note()
         self._refuse(held, words)
         self._changed()
 
     def _carry_out(self, step: Step) -> None:
-        self._folder.write(step.write)
+        write = dict(step.write)
+        if self._coming and DENY in write:  # the ledger may have said something since the steps were made
+            write[DENY] = self._deny_list(self._coming)
+        self._folder.write(write)
         self._folder.remove(step.remove)
 
     def _write(self, old: Mapping[str, str], new: Mapping[str, str]) -> None:
@@ -238,8 +295,24 @@ class Programmer:
 
     def _wanted(self, program: Program) -> dict[str, str]:
         found = self._held.addresses.files
-        named = endpoints(program.files) | {PEERS}
-        return {**program.files, **{place: text for place, text in found.items() if place in named}}
+        named = watched(program.files) | {PEERS}
+        moved = {place: text for place, text in found.items() if place in named}
+        return {**program.files, DENY: self._deny_list(program), **moved}
+
+    def _present(self) -> Program | None:
+        """The program that is being put there, or is there."""
+        return self._coming or (self._held.program.program if self._held.program else None)
+
+    def _deny_list(self, program: Program) -> str:
+        """The file, which is written now."""
+        self._denying = self._denied(program)
+        metrics.denied(self._denying)
+        return denials(self._denying)
+
+    def _note(self) -> None:
+        """Which addresses Envoy may read from files now: a change of others writes none."""
+        programs = [each.program for each in (self._held.program, self._offered) if each]
+        self._files = frozenset({PEERS}).union(*(watched(each.files) for each in programs))
 
     def _missing(self, program: Program) -> frozenset[str]:
         return (endpoints(program.files) | {PEERS}) - self._held.addresses.files.keys()

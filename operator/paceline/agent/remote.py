@@ -10,15 +10,20 @@ from pathlib import Path
 
 import aiohttp
 
-from paceline.agent.errors import Unreachable
+from paceline.agent.errors import Disconnected, Unreachable
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server said."""
+    """What a server said.
+
+    Attributes:
+        tag: Of its header ETag, without quotes.
+    """
 
     status: int
     body: bytes
+    tag: str = ""
 
 
 class Remote:
@@ -45,14 +50,16 @@ class Remote:
         params: Mapping[str, str | int] | None = None,
         data: bytes | None = None,
         seconds: float = 10,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send a request.
 
         Raises:
+            Disconnected: the connection ended before the answer.
             Unreachable: there is no answer, the token or the certificate cannot be read.
         """
         try:
-            headers = {"Authorization": f"Bearer {self._token_file.read_text(encoding='ascii').strip()}"}
+            token = self._token_file.read_text(encoding="ascii").strip()
             context = self._tls()
         except (OSError, ValueError) as error:
             # The text of a UnicodeError would have the token in it.
@@ -63,12 +70,14 @@ class Remote:
                 f"{self._url}{path}",
                 params=params,
                 data=data,
-                headers=headers,
+                headers={**(headers or {}), "Authorization": f"Bearer {token}"},
                 ssl=context,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=5),
             ) as response:
-                return Answer(response.status, await response.read())
+                return Answer(response.status, await response.read(), response.headers.get("ETag", "").strip('"'))
+        except (aiohttp.ServerDisconnectedError, ConnectionResetError) as error:
+            raise Disconnected("Unreachable", f"{self._url} does not answer ({_why(error)})") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unreachable("Unreachable", f"{self._url} does not answer ({_why(error)})") from None
 

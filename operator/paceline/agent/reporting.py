@@ -9,8 +9,9 @@ from contextlib import suppress
 
 from paceline.agent import credentials, metrics
 from paceline.agent.credentials import Credentials
-from paceline.agent.errors import ProxyGone, Unreachable
+from paceline.agent.errors import NotLeading, ProxyGone, Unreachable
 from paceline.agent.held import Held
+from paceline.agent.issuers import Issuers
 from paceline.agent.programming import Programmer
 from paceline.agent.proxy import Proxy
 from paceline.agent.remote import Remote, rest
@@ -19,11 +20,17 @@ from paceline.settings import boottime
 
 log = logging.getLogger(__name__)
 
-#: An operator that was started anew knows nothing of us.
-_REPEAT_SECONDS = 20.0
+#: Whoever leads anew knows nothing of us.
+_REPEAT_SECONDS = 5.0
 #: Between looks at Envoy's counters.
 _LOOK_SECONDS = 2.0
 _BACKOFF = Backoff(first=0.2, most=10.0)
+#: A replica that does not lead takes no report. The next request comes to any of them, and between two leaders to none
+#: that does.
+_NOT_LEADING = 421
+_SEARCH = Backoff(first=0.1, most=2.0)
+#: Failures in a row that are said: of three replicas one leads, and it may take a few requests to come to it.
+_TOLD_AT = 8
 
 
 class Reporting:
@@ -33,14 +40,16 @@ class Reporting:
         operator: Who gets them.
         held: What is held.
         proxy: Envoy.
+        issuers: Of tokens.
         gateway: namespace/name.
         pod: Whose reports they are.
     """
 
-    def __init__(self, operator: Remote, held: Held, proxy: Proxy, gateway: str, pod: str) -> None:
+    def __init__(self, operator: Remote, held: Held, proxy: Proxy, issuers: Issuers, gateway: str, pod: str) -> None:
         self._operator = operator
         self._held = held
         self._proxy = proxy
+        self._issuers = issuers
         self._credentials = Credentials()
         self._gateway = gateway
         self._pod = pod
@@ -62,15 +71,24 @@ class Reporting:
                 if words != self._said[1] or boottime() - said_at > _REPEAT_SECONDS:
                     await self._say(words)
                 failures = 0
+                pause = _LOOK_SECONDS
+            except NotLeading as error:
+                failures += 1
+                if failures == _TOLD_AT:
+                    log.warning("no report: %s", error.message)
+                pause = _SEARCH.delay(failures)
             except Unreachable as error:
                 failures += 1
                 metrics.failures_total.labels("Report").inc()
                 if failures == 1:
                     log.warning("no report: %s", error.message)
-            await rest(_BACKOFF.delay(failures) if failures else _LOOK_SECONDS, self._news)
+                pause = _BACKOFF.delay(failures)
+            await rest(pause, self._news)
 
     async def _say(self, words: str) -> None:
         answer = await self._operator.ask("POST", f"/v1/reports/{self._gateway}", data=words.encode())
+        if answer.status == _NOT_LEADING:
+            raise NotLeading("Unreachable", "no replica of the operator leads")
         if answer.status >= 300:
             raise Unreachable("Unreachable", f"the operator answers a report with status {answer.status}")
         self._said = boottime(), words
@@ -88,5 +106,6 @@ class Reporting:
                 "generation": programmer.serving,
                 "rejected": refused.words if refused else "",
                 "credentials": self._credentials.wanting(files),
+                "issuers": self._issuers.lacking,
             }
         )

@@ -9,11 +9,16 @@ from collections.abc import Callable
 
 import aiohttp
 
+from paceline.agent.allocator import give_back
 from paceline.agent.checkpoint import Checkpoints
+from paceline.agent.counting import watch
+from paceline.agent.denying import Denying, now
+from paceline.agent.discovery import Discovery
 from paceline.agent.draining import Drain
 from paceline.agent.fetching import Fetching
 from paceline.agent.files import Folder
 from paceline.agent.held import Held
+from paceline.agent.issuers import Issuers
 from paceline.agent.keeping import Keeping
 from paceline.agent.logfiles import LogFiles
 from paceline.agent.programming import Programmer
@@ -23,6 +28,7 @@ from paceline.agent.reporting import Reporting
 from paceline.agent.serving import Serving
 from paceline.agent.settings import Settings
 from paceline.agent.shipping import Shipping
+from paceline.agent.verdicts import Verdicts
 from paceline.agent.words import Words
 
 log = logging.getLogger(__name__)
@@ -33,6 +39,7 @@ _LAST_SECONDS = 20.0
 
 async def run(settings: Settings, on_listen: Callable[[int], None]) -> None:
     """Serve until SIGTERM or SIGINT, as a process."""
+    give_back()
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
@@ -57,14 +64,29 @@ async def serve(settings: Settings, stop: asyncio.Event, on_listen: Callable[[in
         )
         held = Held(settings.folder, settings.gateway)
         words, files = Words(settings.logs), LogFiles(settings.logs)
-        reporting = Reporting(operator, held, proxy, settings.gateway, settings.pod)
-        programmer = Programmer(Folder(settings.folder), held, proxy, words, reporting.changed)
+        issuers = Issuers(session, held, settings.folder)
+        reporting = Reporting(operator, held, proxy, issuers, settings.gateway, settings.pod)
+        discovery = Discovery(lambda: held.addresses.files)
+        verdicts = Verdicts(settings.folder)
+        programmer = Programmer(
+            Folder(settings.folder),
+            held,
+            proxy,
+            words,
+            lambda program: now(program, verdicts),
+            reporting.changed,
+            discovery.changed,
+        )
+        denying = Denying(ledger, verdicts, programmer.deny)
         fetching = Fetching(operator, held, programmer, settings.gateway)
         shipping = Shipping(files, Checkpoints(settings.folder), held, ledger, settings.gateway)
         keeping = Keeping(files, words, shipping, proxy, settings)
         drain = Drain(proxy, settings.settle_seconds, settings.drain_seconds)
-        serving = Serving(programmer, held, drain, proxy)
-        async with serving.open(settings.host, settings.port, settings.local_port) as (port, _):
+        serving = Serving(programmer, held, drain, proxy, issuers)
+        async with (
+            discovery.serving(settings.addresses_port),
+            serving.open(settings.host, settings.port, settings.local_port) as (port, _),
+        ):
             on_listen(port)
             work = [
                 asyncio.create_task(each)
@@ -72,9 +94,13 @@ async def serve(settings: Settings, stop: asyncio.Event, on_listen: Callable[[in
                     programmer.run(),
                     fetching.programs(),
                     fetching.addresses(),
+                    denying.ask(),
+                    denying.watch(),
                     reporting.run(programmer),
                     shipping.run(),
+                    watch(proxy, shipping.counting),
                     keeping.run(),
+                    issuers.run(),
                 )
             ]
             await _until(stop, work)

@@ -1,4 +1,4 @@
-"""What an agent answers: probes, metrics, the end of a drain; and on loopback the list of models for Envoy."""
+"""What an agent answers: probes, metrics, the end of a drain; and on loopback models and keys for Envoy."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from paceline.agent import metrics
 from paceline.agent.draining import Drain
 from paceline.agent.errors import ProxyGone
 from paceline.agent.held import Held
+from paceline.agent.issuers import Issuers
 from paceline.agent.programming import Programmer
 from paceline.agent.proxy import Proxy
 from paceline.gateway.envoy.documents import CLIENT
@@ -25,13 +26,15 @@ class Serving:
         held: What is held.
         drain: Of this pod.
         proxy: Envoy.
+        issuers: Of tokens.
     """
 
-    def __init__(self, programmer: Programmer, held: Held, drain: Drain, proxy: Proxy) -> None:
+    def __init__(self, programmer: Programmer, held: Held, drain: Drain, proxy: Proxy, issuers: Issuers) -> None:
         self._programmer = programmer
         self._held = held
         self._drain = drain
         self._proxy = proxy
+        self._issuers = issuers
 
     @asynccontextmanager
     async def open(self, host: str, port: int, local_port: int) -> AsyncIterator[tuple[int, int]]:
@@ -54,6 +57,7 @@ class Serving:
             [
                 web.get("/v1/models", self._models),
                 web.get("/v1/models/{model:.+}", self._model),
+                web.get("/jwks/{issuer}", self._jwks),
                 web.post("/drain", self._begin),
             ]
         )
@@ -100,6 +104,12 @@ class Serving:
         metrics.generation.set(self._programmer.serving)
         text = generate_latest(metrics.REGISTRY)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _jwks(self, request: web.Request) -> web.Response:
+        keys = self._issuers.keys(request.match_info["issuer"])
+        if keys is None:
+            return web.Response(status=503, text="the keys of this issuer could not be had yet\n")
+        return web.Response(text=keys, content_type="application/jwk-set+json")
 
     async def _models(self, request: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [_shown(each) for each in self._allowed(request)]})

@@ -21,6 +21,7 @@ class Settings:
         logs: Folder of Envoy's logs.
         port: For probes and Prometheus.
         local_port: On loopback: the list of models, which Envoy asks for, and the beginning of a drain.
+        addresses_port: On loopback: addresses of pods, on a stream for Envoy.
         admin: URL of Envoy's admin interface.
         drain_seconds: The longest that answers are waited for.
         settle_seconds: How long a drain lasts at least: until nobody sends new requests here.
@@ -39,6 +40,7 @@ class Settings:
     host: str = "0.0.0.0"  # noqa: S104 - a container's service
     port: int = 9003
     local_port: int = 9002
+    addresses_port: int = 9007
     admin: str = "http://127.0.0.1:9001"
     drain_seconds: float = 600
     settle_seconds: float = 5

@@ -7,8 +7,9 @@ import json
 import logging
 from collections.abc import Callable
 
-from paceline.agent import metrics
+from paceline.agent import counting, metrics
 from paceline.agent.checkpoint import Checkpoint, Checkpoints, Parcel
+from paceline.agent.counting import Counting
 from paceline.agent.errors import Unreachable
 from paceline.agent.held import Held
 from paceline.agent.logfiles import Chunk, LogFiles
@@ -68,6 +69,8 @@ class Shipping:
         found = checkpoints.load()
         self.at = found or self._anew()
         self._journal = Journal(self._gate(), self.at.state)
+        #: The records held against Envoy's counters.
+        self.counting = Counting(self.at.tally)
         self._kept = True
         self._read_to_end_us = 0
         self._sent_at = float("-inf")
@@ -133,24 +136,42 @@ class Shipping:
             at = self.at
         closed = self._files.closed(at.number)
         chunk = self._files.read(at.number, at.offset, _MOST_BYTES)
+        before = at.process
         start, records = at.offset, self._records(chunk)
         ended = chunk.end == at.offset
         # Behind the end of a log that was put aside stands the next one.
         if ended and not closed:
             self._read_to_end_us = now_us
             records += [(start, each) for each in self._interrupted(now_us, last=last)]
+        self._count(records, over=at.process != before, read_us=now_us if ended and not closed else 0)
         at.offset = chunk.end
         if records or not ended or boottime() - self._sent_at > _IDLE_SECONDS:
             lines = tuple((place, write(record).decode()) for place, record in records)
             at.parcel, self._kept = Parcel(at.log, start, chunk.end, self._complete_us(), lines), False
             for _, record in records:
                 metrics.records_total.labels(record.outcome.value).inc()
+            at.tally = self.counting.tally
             self._keep()
             return True
         if closed:
             self._next()
             return True
         return False
+
+    def _count(self, records: list[tuple[int, Record]], *, over: bool, read_us: int) -> None:
+        """Hold records against Envoy's counters.
+
+        Args:
+            records: New ones.
+            over: With them all of the Envoy before is recorded.
+            read_us: Up to when the log is read; 0 where it is not read to its end.
+        """
+        for _, record in records:
+            if record.last:
+                self.counting.recorded(record.started_us)
+        if over:
+            counting.tell(self.counting.ended())
+        counting.tell(self.counting.settled(read_us))
 
     def _keep(self) -> None:
         """Nothing is sent that would not be the same after a start.
@@ -166,7 +187,9 @@ class Shipping:
         found = []
         for place, text in chunk.lines:
             lines = parse(text)
-            if not lines:
+            if not lines and (began := counting.began_us(text)) is not None:
+                self.counting.recorded(began)
+            elif not lines:
                 metrics.unreadable_total.inc()
             found += [(place, record) for line in lines for record in self._journal.read(line)]
         return found
@@ -226,6 +249,7 @@ class Shipping:
         self.at = self._anew()
         self.at.process = process
         self._journal = Journal(self._gate(), self.at.state)
+        self.counting.anew()
 
     def _next(self) -> None:
         """Go on with the next log; the one before is needed no more once that is kept."""

@@ -9,6 +9,7 @@ from pydantic.alias_generators import to_camel
 
 #: 99 and "99.5" are both right; floats never enter the API.
 DECIMAL_PATTERN = r"^[0-9]{1,12}(\.[0-9]{1,6})?$"
+SHARE_PATTERN = r"^[1-9][0-9]?(\.[0-9]{1,6})?$"
 
 #: Lower-case DNS label, as Kubernetes wants it for names that become host names.
 LABEL_PATTERN = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
@@ -34,6 +35,17 @@ DecimalText = Annotated[
         max_length=19,
         # The pattern is of a text, these bounds are of an integer.
         json_schema_extra={"minimum": 0, "maximum": 10**12 - 1, "x-kubernetes-int-or-string": True},
+    ),
+    BeforeValidator(_decimal_text),
+]
+
+#: A share in percent, at least 1 and below 100, written like a decimal.
+ShareText = Annotated[
+    str,
+    Field(
+        pattern=SHARE_PATTERN,
+        max_length=9,
+        json_schema_extra={"minimum": 1, "maximum": 99, "x-kubernetes-int-or-string": True},
     ),
     BeforeValidator(_decimal_text),
 ]

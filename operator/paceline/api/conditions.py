@@ -16,6 +16,7 @@ ConditionType = Literal[
     "ModelResolved",
     "Fits",
     "Progressing",
+    "SLOMet",
     "Programmed",
     "BackendsResolved",
     "CredentialsResolved",
@@ -28,6 +29,7 @@ ACCEPTED: ConditionType = "Accepted"
 MODEL_RESOLVED: ConditionType = "ModelResolved"
 FITS: ConditionType = "Fits"
 PROGRESSING: ConditionType = "Progressing"
+SLO_MET: ConditionType = "SLOMet"
 PROGRAMMED: ConditionType = "Programmed"
 BACKENDS_RESOLVED: ConditionType = "BackendsResolved"
 CREDENTIALS_RESOLVED: ConditionType = "CredentialsResolved"
@@ -35,7 +37,7 @@ WITHIN_BUDGET: ConditionType = "WithinBudget"
 
 #: Those of each kind, in the order in which `kubectl describe` shows them.
 TYPES: dict[str, tuple[ConditionType, ...]] = {
-    "ModelDeployment": (READY, AVAILABLE, ACCEPTED, MODEL_RESOLVED, FITS, PROGRESSING),
+    "ModelDeployment": (READY, AVAILABLE, ACCEPTED, MODEL_RESOLVED, FITS, PROGRESSING, SLO_MET),
     "Gateway": (READY, ACCEPTED, PROGRAMMED, BACKENDS_RESOLVED, CREDENTIALS_RESOLVED),
     "Consumer": (READY, ACCEPTED, WITHIN_BUDGET),
 }

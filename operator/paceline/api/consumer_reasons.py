@@ -104,11 +104,6 @@ SECRET_INVALID = _down(
     "The Secret of a credential holds no key that can be used: it is empty, too short to be safe, or no header's text.",
     "Use a random key of at least 128 bits, as `paceline key create` makes.",
 )
-CREDENTIAL_UNSUPPORTED = _down(
-    "CredentialUnsupported",
-    "A credential is of a type that this release of the gateway does not take. The other credentials are answered.",
-    "Add a credential of type Key.",
-)
 ISSUER_UNREACHABLE = _down(
     "IssuerUnreachable",
     "The keys of a credential's issuer cannot be had: it does not answer, is not allowed, or says something else.",

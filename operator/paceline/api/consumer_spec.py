@@ -236,3 +236,8 @@ class ConsumerSpec(Model):
         description="suspended is whether all requests of the consumer are refused, which takes less than a second. "
         "Default: false.",
     )
+
+    @property
+    def grace_seconds(self) -> int | None:
+        """How long it is served without the ledger: the least of its Soft budgets; None: it has none."""
+        return min((each.grace for each in self.budgets if each.mode == "Soft"), default=None)

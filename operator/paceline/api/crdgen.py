@@ -78,6 +78,7 @@ _MODELDEPLOYMENT = _Kind(
         _column("REPLICAS", ".status.display.replicas", description="Ready and wanted replicas."),
         _column("TTFT-P95", ".status.display.ttftP95", description="Time to first token, 95th percentile."),
         _column("TPOT-P95", ".status.display.tpotP95", description="Time per output token, 95th percentile."),
+        _column("SLO%", ".status.display.attainment", description="Requests that met every target of spec.slo."),
         _column("COST/H", ".status.display.costPerHour", description="Cost of the replicas per hour."),
         _AGE,
         _MESSAGE,

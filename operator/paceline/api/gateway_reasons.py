@@ -49,6 +49,15 @@ AUTHENTICATION_NONE = Reason(
     "Set spec.authentication to Required, unless this is a demonstration.",
     "Warning",
 )
+NAMESPACES_UNREAD = Reason(
+    "NamespacesUnread",
+    ((ACCEPTED, "True"),),
+    "spec.allowedConsumers selects namespaces by labels, which the operator may not read. Consumers of other "
+    "namespaces are not taken; those of the Gateway's own are.",
+    "Select by the label kubernetes.io/metadata.name, or let the administrator install the operator with watch.mode "
+    "Cluster.",
+    "Warning",
+)
 INVALID_SPEC = _refused(
     "InvalidSpec",
     "A field of the spec has a value that cannot be carried out; the message names field and value.",
@@ -152,7 +161,7 @@ NOT_CHECKED = _unresolved(
     "NotChecked",
     "A route has a responseSchemaRef, and nothing is installed that checks answers: its requests are answered 503, and "
     "not with what nobody has checked.",
-    "Remove responseSchemaRef, or let the administrator install the adapter that checks answers.",
+    "Remove responseSchemaRef, or let the administrator set chart value gateway.adapter.enabled.",
 )
 NOT_GOVERNED = _unresolved(
     "NotGoverned",

@@ -14,6 +14,7 @@ from paceline.api.base import Model
 from paceline.api.consumer_spec import GRACE_SECONDS, Budget
 from paceline.api.gateway_spec import Price
 from paceline.api.route_spec import Waiting
+from paceline.api.slo_spec import SloSpec
 
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 #: namespace/name.
@@ -81,7 +82,7 @@ class LedgerRoute(Model):
 
     model: Name
     backends: tuple[LedgerBackend, ...] = ()
-    attempts: int = Field(1, ge=1, le=17)
+    attempts: int = Field(1, ge=1, le=34)
     longest_seconds: int = Field(600, ge=1, le=86400)
     prompt_bytes: int = Field(0, ge=0)
     context_tokens: int | None = Field(None, ge=1)
@@ -116,12 +117,13 @@ class EngineMetrics(Model):
 
 
 class LedgerDeployment(Model):
-    """A ModelDeployment for whose engines requests wait.
+    """A ModelDeployment that answers, and for whose engines requests wait where their route says so.
 
     Attributes:
         capacity_per_engine: Requests that one engine may have in flight.
         engines: How many are ready.
         engine_urls: Where their metrics are read; empty where they are not.
+        slo: What its users are to meet; None without an objective.
     """
 
     name: Object
@@ -129,6 +131,7 @@ class LedgerDeployment(Model):
     engines: int = Field(0, ge=0, le=100_000)
     engine_urls: tuple[EngineUrl, ...] = ()
     metrics: EngineMetrics = EngineMetrics()
+    slo: SloSpec | None = None
 
     @property
     def capacity(self) -> int:

@@ -22,11 +22,19 @@ CONSUMER_KEY = "key"
 #: Where in that Secret the key is.
 CONSUMER_TOKEN = "token"  # noqa: S105 - a name
 
+#: Brings the token of who reads the ledger by way of the API server, whose proxy passes no Authorization header on.
+TOKEN_HEADER = "X-Paceline-Token"  # noqa: S105 - a name
+
+#: Of every key of a Consumer. It never begins with "-", which a command line would take for an option, and scanners of
+#: secrets can know it.
+KEY_PREFIX = "pl_"
+
 #: All children that run and expose the engine share a name.
 ENGINE_ROLE = "engine"
 #: What looks up the model's sources before there is an engine.
 FETCH_ROLE = "fetch"
 GATEWAY_ROLE = "gateway"
+LEDGER_ROLE = "ledger"
 
 
 def child_name(namespace: str, owner: str, role: str = ENGINE_ROLE) -> str:

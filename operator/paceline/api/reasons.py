@@ -9,6 +9,7 @@ from paceline.api.conditions import (
     MODEL_RESOLVED,
     PROGRESSING,
     READY,
+    SLO_MET,
     ConditionType,
     Status,
 )
@@ -28,7 +29,7 @@ def _refused(name: str, meaning: str, remedy: str) -> Reason:
 
 NOT_YET_OBSERVED = Reason(
     "NotYetObserved",
-    tuple((kind, "Unknown") for kind in (READY, AVAILABLE, ACCEPTED, MODEL_RESOLVED, FITS, PROGRESSING)),
+    tuple((kind, "Unknown") for kind in (READY, AVAILABLE, ACCEPTED, MODEL_RESOLVED, FITS, PROGRESSING, SLO_MET)),
     "The operator has not seen this part of the object yet.",
     "Wait a few seconds; if it stays, look whether the operator runs and watches this namespace.",
 )
@@ -37,8 +38,9 @@ ACCEPTED_AS_WRITTEN = Reason("Accepted", ((ACCEPTED, "True"),), "The spec is und
 BYPASSABLE = Reason(
     "Bypassable",
     ((ACCEPTED, "True"),),
-    "spec.exposure is Cluster: whoever reaches the Service is answered without keys and budgets.",
-    "Set spec.exposure to GatewayOnly, so that the engine asks for a key, or leave it out if this is meant.",
+    "Whoever reaches the Service is answered without keys and budgets: spec.exposure is Cluster, or it is Auto and a "
+    "Gateway serves the model.",
+    "Set spec.exposure to GatewayOnly, so that the engine asks for a key, or admit it alone by a NetworkPolicy.",
 )
 UNKNOWN_PROFILE = _refused(
     "UnknownProfile",
@@ -312,6 +314,44 @@ POD_REFUSED = Reason(
     "An admission policy or a node refuses the pod. In Progressing: the other replicas serve.",
     "Read the words in the message; change the policy or the profile that they name.",
     "Warning",
+)
+
+OBJECTIVE_MET = Reason(
+    "ObjectiveMet",
+    ((SLO_MET, "True"),),
+    "Of the requests of the last 5 minutes at least spec.slo.objectivePercent met every target.",
+)
+OBJECTIVE_MISSED = Reason(
+    "ObjectiveMissed",
+    ((SLO_MET, "False"),),
+    "Of the requests of the last 5 minutes fewer than spec.slo.objectivePercent met every target. Errors, time-outs "
+    "and requests that found no engine meet none.",
+    "Compare status.slo with spec.slo; add replicas if engines are full, or read `paceline logs` if requests fail.",
+    "Warning",
+)
+NO_OBJECTIVE = Reason(
+    "NoObjective",
+    ((SLO_MET, "Unknown"),),
+    "spec.slo is not set, so nothing is held against it.",
+    "Set spec.slo to have requests held against targets.",
+)
+NO_GATEWAY = Reason(
+    "NoGateway",
+    ((SLO_MET, "Unknown"),),
+    "No Gateway serves the model. Engines measure times, but not which request met its targets.",
+    "Let a route of a Gateway lead to the model.",
+)
+TOO_FEW_REQUESTS = Reason(
+    "TooFewRequests",
+    ((SLO_MET, "Unknown"),),
+    "In the last 5 minutes there were fewer requests than spec.slo.minRequests; a share of so few says little.",
+    "Nothing needs to be done; for a model that is asked rarely lower spec.slo.minRequests.",
+)
+LEDGER_UNREACHABLE = Reason(
+    "LedgerUnreachable",
+    ((SLO_MET, "Unknown"),),
+    "The ledger, which counts, has told the operator nothing for 3 minutes. status.slo keeps what it told last.",
+    "Look at the ledger's pods and log, and at the operator's.",
 )
 
 ALL: tuple[Reason, ...] = reasons_of(vars())

@@ -91,6 +91,7 @@ class Record:
         deployment: namespace/name of the ModelDeployment; "" for others.
         revision: Of the ModelDeployment.
         request_class: Class of the request; "other" where it has none.
+        conversation: That the request is part of, in the words of a consumer that is trusted with that; "" for none.
         attempt: From 1; 0 where the gateway answered by itself.
         attempts: Of the request in the end. The record with attempt = attempts is its last.
         superseded: The request was sent once more to the same revision, which is judged by that attempt.
@@ -105,6 +106,7 @@ class Record:
         usage_complete: The tokens are those of the whole answer; else of its part up to the last count.
         ttft_target_us: Objective of the deployment at that time; None without one.
         tpot_target_us: The same, per output token.
+        media: Images and other parts of the request that are no text; older gateways do not say it.
     """
 
     id: Id
@@ -137,6 +139,8 @@ class Record:
     usage_complete: bool
     ttft_target_us: Elapsed | None
     tpot_target_us: Elapsed | None
+    media: Count = 0
+    conversation: Name = ""
 
     __pydantic_config__ = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True)
 
@@ -162,13 +166,19 @@ class Record:
         """Whether the consumer pays; nobody does for copies and test requests."""
         return self.purpose in _BILLED
 
+    @property
+    def unmeasured(self) -> bool:
+        """Whether a backend gave a whole answer and did not say, in figures that can be, what it used."""
+        whole = self.attempt > 0 and self.outcome is Outcome.COMPLETED
+        return self.billed and whole and not self.usage_complete
+
 
 _BILLED = (Purpose.USER, Purpose.REVIEWED)
 _LINES = TypeAdapter(Record)
 
 
 def parse(line: bytes) -> Record:
-    """Read a line of JSON: every field, none besides, each of its own type.
+    """Read a line of JSON: every field that has no default, none besides, each of its own type.
 
     Raises:
         ValueError: it is no record; the message says what is wrong with which field.

@@ -11,6 +11,7 @@ from paceline.api.base import LABEL_PATTERN, Model, cel, only, rules
 from paceline.api.engine_spec import Engine
 from paceline.api.model_spec import Adapter, ModelSource
 from paceline.api.pod_overrides import PodOverrides
+from paceline.api.slo_spec import SloSpec
 
 Strategy = Literal["Auto", "Replace", "Recreate"]
 OnOperatorUpgrade = Literal["Never", "Auto"]
@@ -286,8 +287,9 @@ class Spec(Model):
     exposure: Exposure = Field(
         "Auto",
         description="exposure says whom the engine answers: Cluster (whoever reaches its Service), GatewayOnly (who "
-        "brings the key that is kept in the Secret <name>-engine-key) or Auto (Cluster). A change between GatewayOnly "
-        "and the others is a new revision. Clients must accept values that they do not know. Default: Auto.",
+        "brings the key that is kept in the Secret <name>-engine-key) or Auto (as Cluster; once a Gateway serves the "
+        "model, condition Accepted says that it can be bypassed). A change between GatewayOnly and the others is a new "
+        "revision. Clients must accept values that they do not know. Default: Auto.",
     )
     shared_with: tuple[Sharing, ...] = Field(
         (),
@@ -299,6 +301,11 @@ class Spec(Model):
     lifecycle: Lifecycle = Field(
         Lifecycle(),
         description="lifecycle holds the times that starting and stopping may take.",
+    )
+    slo: SloSpec | None = Field(
+        None,
+        description="slo says what users are to meet, and how many of them; condition SLOMet says whether they do, "
+        "once a Gateway serves the model. A change restarts nothing. Default: no objective.",
     )
     rollout: Rollout = Field(
         Rollout(),

@@ -34,6 +34,7 @@ class Display(Model):
     tpot_p95: str | None = Field(
         None, alias="tpotP95", max_length=32, description="tpotP95 is the 95th percentile of the time per output token."
     )
+    attainment: str | None = Field(None, max_length=32, description="attainment is status.slo.attainmentPercent.")
     cost_per_hour: str | None = Field(None, max_length=32, description="costPerHour is status.cost.perHour.")
 
 
@@ -119,16 +120,25 @@ class Quantiles(Model):
 
 
 class Slo(Model):
-    """slo holds the measured latencies."""
+    """slo holds what users met."""
 
     observed_time: str = Field(
         max_length=64,
         description="observedTime is when these figures were taken; idle models keep their last ones.",
         json_schema_extra={"format": "date-time"},
     )
-    source: str = Field(max_length=63, description="source is who measured: Engine (its own histograms).")
+    source: str = Field(
+        max_length=63,
+        description="source is who measured: Gateway (each request of the last 5 minutes) or, while none "
+        "serves the model, Engine (its own histograms).",
+    )
     ttft_milliseconds: Quantiles | None = Field(None, description="ttftMilliseconds is the time to first token.")
     tpot_milliseconds: Quantiles | None = Field(None, description="tpotMilliseconds is the time per output token.")
+    attainment_percent: DecimalText | None = Field(
+        None,
+        description="attainmentPercent is the share of requests that met every target of spec.slo; only with source "
+        "Gateway.",
+    )
     requests: int = Field(ge=0, le=2**53, description="requests is the number of requests that the figures come from.")
 
 
@@ -161,7 +171,8 @@ class StatusSchema(Model):
     conditions: tuple[ConditionSchema, ...] | None = Field(
         None,
         max_length=16,
-        description="conditions say how the object is: Ready, Available, Accepted, ModelResolved, Fits, Progressing.",
+        description="conditions say how the object is: Ready, Available, Accepted, ModelResolved, Fits, Progressing, "
+        "SLOMet.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     observed_generation: int | None = Field(
@@ -177,7 +188,10 @@ class StatusSchema(Model):
         description="selector selects the engines' pods, in the form that /scale gives to autoscalers.",
     )
     endpoint: str | None = Field(
-        None, max_length=512, description="endpoint is the base URL of the OpenAI API inside the cluster."
+        None,
+        max_length=512,
+        description="endpoint is the base URL of the OpenAI API inside the cluster: of the Gateway that serves the "
+        "model, else of its engines.",
     )
     display: Display | None = Field(None, description="display holds what the columns of kubectl get print.")
     effective: Effective | None = Field(
@@ -191,5 +205,5 @@ class StatusSchema(Model):
     revisions: Revisions | None = Field(
         None, description="revisions says which revision serves, and which one is to take its place."
     )
-    slo: Slo | None = Field(None, description="slo holds the measured latencies.")
+    slo: Slo | None = Field(None, description="slo holds what users met.")
     cost: Cost | None = Field(None, description="cost is what the replicas cost by the profile's price.")

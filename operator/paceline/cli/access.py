@@ -1,6 +1,6 @@
 """What the operator may do in a namespace with models: the one source of `paceline enable` and of the chart's roles.
 
-`make charts` copies it to charts/paceline/files/rules.yaml and keys.yaml; an integration test holds it against the
+`make charts` copies it to charts/paceline/files/; an integration test holds it against the
 API server's audit log.
 """
 
@@ -53,11 +53,12 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "The other children: applied, healed by the resync.",
         "",
-        ("services", "serviceaccounts", "configmaps"),
+        ("services", "serviceaccounts"),
         ("get", "list", *WRITE),
     ),
+    Rule("The same, and watched for the numbers of Gateways' configurations.", "", ("configmaps",), (*READ, *WRITE)),
     Rule("The same.", "policy", ("poddisruptionbudgets",), ("get", "list", *WRITE)),
-    Rule("Revisions: kept as they were first rendered.", "apps", ("controllerrevisions",), ("get", "list", *WRITE)),
+    Rule("Revisions: kept as they were first rendered.", "apps", ("controllerrevisions",), (*READ, *WRITE)),
     Rule("Jobs that look up a model's files; deleted once they have.", "batch", ("jobs",), ("get", "list", *WRITE)),
     Rule("Where those may connect to.", "networking.k8s.io", ("networkpolicies",), ("get", "list", *WRITE)),
     Rule("Whether a change may go on in the middle of a rollout.", "apps", ("replicasets",), ("list",)),
@@ -69,6 +70,11 @@ RULES: tuple[Rule, ...] = (
 )
 #: Beside them where Consumers are. No role can tell these Secrets from the others of a namespace.
 KEYS: tuple[Rule, ...] = (Rule("Keys of Consumers, which gateways ask for: read.", "", ("secrets",), ("get",)),)
+
+#: Beside them where the whole cluster is watched: namespaces are no namespace's.
+NAMESPACES: tuple[Rule, ...] = (
+    Rule("Labels of namespaces, by which Gateways choose whose Consumers they take.", "", ("namespaces",), ("list",)),
+)
 
 
 def rules_yaml(rules: tuple[Rule, ...] = RULES) -> str:

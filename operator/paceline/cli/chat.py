@@ -1,8 +1,9 @@
 """`paceline chat`: talk to a model and see how quick it was.
 
 The request goes through the API server's service proxy, so that it works wherever `kubectl` does and RBAC
-(`get` on `services/proxy`) decides. With --url it goes straight to any OpenAI-like server. A model that asks for a key
-is talked to so: the API server's proxy takes the Authorization header for itself and passes none on.
+(`create` on `services/proxy`) decides. That proxy takes the Authorization header for itself and passes none on. So with
+--gateway, where a key is asked for, it goes as with `kubectl port-forward`, and with --url straight to any OpenAI-like
+server.
 """
 
 from __future__ import annotations
@@ -18,18 +19,26 @@ import httpx
 import typer
 from rich.text import Text
 
-from paceline.api.names import key_secret
-from paceline.cli.cluster import STREAM_TIMEOUT, Cluster, ContextOption, find_modeldeployment, status_message
+from paceline.api.names import child_name, key_secret
+from paceline.cli import door
+from paceline.cli.cluster import STREAM_TIMEOUT, Cluster, ContextOption, find, find_modeldeployment, status_message
 from paceline.cli.completion import BrokenStreamError, Timing, contents, summary
 from paceline.cli.console import ExitCode, NamespaceOption, err, fail, hint, out, working
+from paceline.cli.kinds import GATEWAY, bare_name
 
 LEAVE = {"/bye", "/exit", "/quit", "exit", "quit"}
 
 
 class Route(Protocol):
-    """A way to an engine."""
+    """A way to an engine.
+
+    Attributes:
+        model: Its name there.
+        who: Whoever answers, for messages.
+    """
 
     model: str
+    who: str
 
     def post(self, body: dict[str, Any]) -> AbstractContextManager[httpx.Response]:
         """Open a streamed answer to a chat completion."""
@@ -40,7 +49,10 @@ class ThroughApiServer:
 
     Attributes:
         model: The name that the engine serves the model under.
+        who: Whoever answers, for messages.
     """
+
+    who = "the engine"
 
     def __init__(self, cluster: Cluster, deployment: dict[str, Any]) -> None:
         metadata = deployment["metadata"]
@@ -69,7 +81,10 @@ class Straight:
 
     Attributes:
         model: The model's name on that server.
+        who: Whoever answers, for messages.
     """
+
+    who = "the server"
 
     def __init__(self, url: str, model: str, key: str = "") -> None:
         self._url = url.rstrip("/")
@@ -93,21 +108,60 @@ class Straight:
 
 def chat(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A ModelDeployment; with --url the model's name there.")
+        str,
+        typer.Argument(metavar="MODEL", help="A ModelDeployment; with --gateway or --url the model's name there."),
     ],
     message: Annotated[str, typer.Option("--message", "-m", help="One message; without it, a conversation.")] = "",
     max_tokens: Annotated[int, typer.Option("--max-tokens", min=1, help="Longest answer, in tokens.")] = 256,
+    gateway: Annotated[str, typer.Option("--gateway", help="Gateway through which the model is asked.")] = "",
+    consumer: Annotated[
+        str,
+        typer.Option("--consumer", help="With --gateway: with whose key, which you must be allowed to read."),
+    ] = "",
     url: Annotated[str, typer.Option("--url", help="Base URL of an OpenAI-like server, such as http://host/v1.")] = "",
     key_file: Annotated[
-        Path | None, typer.Option("--key-file", help="With --url: file with the key that the server asks for.")
+        Path | None, typer.Option("--key-file", help="With --gateway or --url: file with the key to send.")
     ] = None,
     namespace: NamespaceOption = "",
     context: ContextOption = "",
 ) -> None:
-    """Talk to a served model: tokens as they come, then this answer's own TTFT, TPOT and usage."""
-    if key_file and not url:
-        fail(f"--key-file {key_file} needs --url.", "give --url, or leave --key-file out", ExitCode.USAGE)
-    route = Straight(url, model, _key(key_file)) if url else _served(Cluster.connect(context), namespace, model)
+    """Talk to a served model: tokens as they come, then this answer's own TTFT, TPOT and usage.
+
+    With --gateway and neither --consumer nor --key-file, the key is that of the only Consumer of the Gateway in the
+    namespace.
+    """
+    _check(gateway, consumer, url, key_file)
+    key = _key(key_file)
+    if gateway:
+        cluster = Cluster.connect(context)
+        place = namespace or cluster.namespace
+        name = bare_name(gateway, GATEWAY)
+        with door.through(cluster, place, name, model, key or _key_at(cluster, place, name, consumer)) as route:
+            talk(route, message, max_tokens)
+        return
+    talk(Straight(url, model, key) if url else _served(Cluster.connect(context), namespace, model), message, max_tokens)
+
+
+def _check(gateway: str, consumer: str, url: str, key_file: Path | None) -> None:
+    if gateway and url:
+        fail("--gateway and --url exclude each other.", "leave one of them out", ExitCode.USAGE)
+    if key_file and not (url or gateway):
+        words = f"--key-file {key_file} needs --gateway or --url."
+        fail(words, "give one of them, or leave --key-file out", ExitCode.USAGE)
+    if consumer and (not gateway or key_file):
+        fail(f"--consumer {consumer} needs --gateway, without --key-file.", "give --gateway NAME", ExitCode.USAGE)
+
+
+def _key_at(cluster: Cluster, namespace: str, gateway: str, consumer: str) -> str:
+    """The key to send to a Gateway; "" where it asks for none."""
+    found = find(cluster, GATEWAY, namespace, gateway)
+    if found["spec"].get("authentication") == "None" and not consumer:
+        return ""
+    return door.key_of(cluster, namespace, gateway, consumer)
+
+
+def talk(route: Route, message: str, max_tokens: int) -> None:
+    """Send one message, or without one have a conversation until the user leaves."""
     if message:
         speak(route, [{"role": "user", "content": message}], max_tokens)
         return
@@ -159,16 +213,15 @@ def served_name(deployment: dict[str, Any]) -> str:
 
 
 def service_of(deployment: dict[str, Any]) -> str:
-    """Name of the Service in `status.endpoint`, http://<service>.<namespace>.svc:80/v1.
+    """Name of the Service of its engines; `status.endpoint` may be a Gateway's.
 
     Raises:
         CliError: NOT_READY where the endpoint is not there yet.
     """
-    endpoint = (deployment.get("status") or {}).get("endpoint")
     name = deployment["metadata"]["name"]
-    if not endpoint:
+    if not (deployment.get("status") or {}).get("endpoint"):
         fail(f"{name} has no endpoint yet.", f"see why: paceline explain mdep/{name}", ExitCode.NOT_READY)
-    return httpx.URL(endpoint).host.split(".")[0]
+    return child_name(deployment["metadata"]["namespace"], name)
 
 
 def _ask() -> str:
@@ -208,26 +261,52 @@ def answer(route: Route, messages: list[dict[str, str]], max_tokens: int, timing
     Raises:
         CliError: the engine refuses, or its stream breaks.
     """
-    body = {
-        "model": route.model,
-        "messages": messages,
-        "max_tokens": max_tokens,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    }
-    with route.post(body) as response:
+    with route.post(question(route.model, messages, max_tokens)) as response:
         if not response.is_success:
-            fail(f"the engine answered {response.status_code}: {refusal(response)}", "change the request as it says")
+            fail(f"{route.who} answered {response.status_code}{refusal(response)}", _what_to_do(response))
         try:
             yield from contents(response.iter_lines(), timing, time.perf_counter)
         except BrokenStreamError as error:
             fail(f"the answer broke off: {error}", "try again; the engine's log says more: paceline logs")
 
 
+def question(model: str, messages: list[dict[str, str]], max_tokens: int) -> dict[str, Any]:
+    """The body of a request for a streamed answer."""
+    return {
+        "model": model,
+        "messages": messages,
+        "max_tokens": max_tokens,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+
+
 def refusal(answer: httpx.Response) -> str:
-    """The words of an OpenAI-like error, or of a Kubernetes Status."""
+    """The code and the words of an OpenAI-like error, or of a Kubernetes Status."""
     answer.read()
     try:
-        return str(answer.json()["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        return status_message(answer)
+        error = answer.json()["error"]
+        code = error.get("code") if isinstance(error.get("code"), str) else ""
+        return f"{f' {code}' if code else ''}: {error['message']}"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return f": {status_message(answer)}"
+
+
+def _what_to_do(answer: httpx.Response) -> str:
+    """What a refusal leaves to do."""
+    seconds = answer.headers.get("Retry-After", "")
+    if seconds.isdigit():
+        return f"try again in {waiting(int(seconds))}"
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        return "send a key that is valid here: --key-file"
+    if answer.status_code == httpx.codes.FORBIDDEN:
+        return "ask whoever gave you the key"
+    return "change the request as it says"
+
+
+def waiting(seconds: int) -> str:
+    """`30 s`, `12 min`, `5 h`."""
+    for size, unit, below in ((1, "s", 120), (60, "min", 7200)):
+        if seconds < below:
+            return f"{seconds // size} {unit}"
+    return f"{seconds // 3600} h"

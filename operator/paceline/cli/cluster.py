@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn
@@ -12,12 +11,8 @@ import httpx
 import typer
 
 from paceline.cli.console import CliError, ExitCode, fail
+from paceline.cli.kinds import MODELDEPLOYMENT, Kind, bare_name
 from paceline.cli.kubeconfig import Access, locate
-
-MODELDEPLOYMENTS = "/apis/paceline.dev/v1alpha1"
-
-KINDS = {"mdep", "modeldeployment", "modeldeployments"}
-_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 
 #: Selects the operator's pods, whatever their release is called.
 OPERATOR = "app.kubernetes.io/part-of=paceline,app.kubernetes.io/component=operator"
@@ -35,9 +30,11 @@ class Cluster:
     Attributes:
         server: Its address, for messages.
         namespace: The namespace that commands use when none is given.
+        access: What all of it was made of.
     """
 
     def __init__(self, access: Access, transport: httpx.BaseTransport | None = None) -> None:
+        self.access = access
         self.server = access.host.rstrip("/")
         self.namespace = access.namespace
         extensions = {"sni_hostname": access.tls_server_name} if access.tls_server_name else {}
@@ -107,6 +104,29 @@ class Cluster:
         data: dict[str, Any] = answer.json()
         return data
 
+    def create(self, path: str, obj: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Create an object.
+
+        Args:
+            path: Path of the list that it comes to.
+            obj: The object.
+
+        Returns:
+            What was made; None where one of that name is there (409).
+
+        Raises:
+            CliError: the server refuses; the message has its words.
+        """
+        with self._words():
+            answer = self._http.post(
+                path, json=dict(obj), params={"fieldManager": "paceline-cli"}, extensions=self._extensions
+            )
+        if answer.status_code == httpx.codes.CONFLICT:
+            return None
+        self._check(answer)
+        data: dict[str, Any] = answer.json()
+        return data
+
     def replace(self, path: str, obj: Mapping[str, Any]) -> dict[str, Any]:
         """Write a whole object, but only over the one that was read.
 
@@ -144,7 +164,13 @@ class Cluster:
 
     @contextmanager
     def stream(
-        self, method: str, path: str, *, body: Mapping[str, Any] | None = None, query: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Iterator[httpx.Response]:
         """Open an answer that is read while it comes; the status is the caller's to judge.
 
@@ -154,7 +180,13 @@ class Cluster:
         """
         content = None if body is None else iter((json.dumps(body).encode(),))
         request = self._http.build_request(
-            method, path, content=content, params=query, timeout=STREAM_TIMEOUT, extensions=self._extensions
+            method,
+            path,
+            content=content,
+            params=query,
+            headers=headers,
+            timeout=STREAM_TIMEOUT,
+            extensions=self._extensions,
         )
         if body is not None:
             request.headers["Content-Type"] = "application/json"
@@ -215,59 +247,42 @@ def status_message(answer: httpx.Response) -> str:
 
 def modeldeployment_path(namespace: str, name: str = "") -> str:
     """Path of one ModelDeployment, of those of a namespace, or (namespace empty) of all."""
-    scope = f"/namespaces/{namespace}" if namespace else ""
-    return f"{MODELDEPLOYMENTS}{scope}/modeldeployments" + (f"/{name}" if name else "")
+    return MODELDEPLOYMENT.path(namespace, name)
 
 
-def find_modeldeployment(cluster: Cluster, namespace: str, name: str) -> dict[str, Any]:
-    """Read one ModelDeployment.
+def find(cluster: Cluster, kind: Kind, namespace: str, name: str) -> dict[str, Any]:
+    """Read one object.
 
     Args:
         cluster: Where.
+        kind: Of which kind.
         namespace: Its namespace.
         name: Its name, or KIND/NAME as kubectl writes it.
 
     Raises:
         CliError: USAGE for another kind, NOT_FOUND with the names that exist.
     """
-    name = bare_name(name)
-    found = cluster.get(modeldeployment_path(namespace, name))
+    name = bare_name(name, kind)
+    found = cluster.get(kind.path(namespace, name))
     if found is not None:
         return found
-    listed = cluster.get(modeldeployment_path(namespace))
+    listed = cluster.get(kind.path(namespace))
     if listed is None:
         missing_crds(cluster)
     names = [item["metadata"]["name"] for item in listed.get("items") or []]
     there = (
         f"there are: {', '.join(sorted(names)[:10])}" if names else "there is none in this namespace; add -n NAMESPACE"
     )
-    raise CliError(f"no ModelDeployment {name} in namespace {namespace}.", there, ExitCode.NOT_FOUND)
+    raise CliError(f"no {kind.name} {name} in namespace {namespace}.", there, ExitCode.NOT_FOUND)
 
 
-def bare_name(reference: str) -> str:
-    """The NAME of `mdep/NAME`, `modeldeployment/NAME` or `NAME`.
+def find_modeldeployment(cluster: Cluster, namespace: str, name: str) -> dict[str, Any]:
+    """Read one ModelDeployment.
 
     Raises:
-        CliError: USAGE for another kind, or where NAME cannot be a name.
+        CliError: as in `find`.
     """
-    kind, slash, name = reference.rpartition("/")
-    if slash:
-        check_kind(kind)
-    if not _NAME.fullmatch(name):
-        remedy = "write mdep/NAME; a name has lower-case letters, digits, dashes and dots"
-        fail(f"{reference!r} does not name a ModelDeployment.", remedy, ExitCode.USAGE)
-    return name
-
-
-def is_kind(word: str) -> bool:
-    """Does `word` stand for the kind ModelDeployment?"""
-    return word.lower().removesuffix(".paceline.dev") in KINDS
-
-
-def check_kind(word: str) -> None:
-    """End the command where `word` is not the kind ModelDeployment."""
-    if not is_kind(word):
-        fail(f"{word!r} is not a kind that this command knows.", "write mdep/NAME, or the name alone", ExitCode.USAGE)
+    return find(cluster, MODELDEPLOYMENT, namespace, name)
 
 
 def missing_crds(cluster: Cluster) -> NoReturn:

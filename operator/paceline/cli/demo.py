@@ -1,4 +1,4 @@
-"""`paceline demo`: from a bare machine to a model that answers, told step by step.
+"""`paceline demo`: from a bare machine to a model behind a door with keys and budgets, told step by step.
 
 Every step asks for a state rather than makes a change, so that a second run, or one after a broken run, works.
 """
@@ -18,13 +18,15 @@ from rich.text import Text
 from paceline.cli import chat
 from paceline.cli.chain.view import condition
 from paceline.cli.cluster import Cluster, find_modeldeployment, modeldeployment_path
+from paceline.cli.columns import columns_of
 from paceline.cli.completion import Timing
 from paceline.cli.console import ExitCode, card, fail, out
-from paceline.cli.get import row
+from paceline.cli.demo_door import CALLER, show_door
 from paceline.cli.helm import Helm
+from paceline.cli.kinds import MODELDEPLOYMENT
 from paceline.cli.kubeconfig import is_usual, user_files
 from paceline.cli.steps import Progress, Steps
-from paceline.local import binaries, images, preflight
+from paceline.local import binaries, envoy, images, preflight
 from paceline.local import cluster as local
 
 NAMESPACE = "paceline-demo"
@@ -47,7 +49,7 @@ def demo(
     ] = False,
     keep: Annotated[bool, typer.Option("--keep/--no-keep", help="Leave the embedded cluster running.")] = True,
 ) -> None:
-    """Bring up a cluster, install paceline, serve a model of nine lines and talk to it."""
+    """Bring up a cluster, install paceline, serve a model of nine lines, talk to it, and open a door with a key."""
     root = checkout()
     steps = Steps(out)
     out.print(Text("paceline demo: from this machine to a model that answers", style="bold"))
@@ -56,7 +58,9 @@ def demo(
     _install(steps, cluster, kubeconfig, root / "charts", content)
     _serve(steps, cluster, (root / MANIFEST).read_text())
     _measure(steps, cluster)
-    _finish(cluster, steps.total(), kubeconfig)
+    _answer(cluster)
+    show_door(steps, cluster, NAMESPACE, SYSTEM, MODEL)
+    _finish(steps.total(), kubeconfig)
     if not keep and not existing:
         with steps.step(f"taking the cluster {name} down"):
             local.down(name)
@@ -87,10 +91,14 @@ def _embedded(steps: Steps, name: str) -> tuple[str, str]:
         content = images.build().stem
         images.load(started, IMAGE)
         progress.done = f"the image {IMAGE} is on the node"
+    with steps.step("fetching Envoy (107 MB, once for this machine)", moving=False) as progress:
+        envoy.load(started)
+        progress.done = f"the image {envoy.REFERENCE} is on the node"
     return str(started.kubeconfig), content
 
 
 def _install(steps: Steps, cluster: Cluster, kubeconfig: str, charts: Path, content: str) -> None:
+    """Install both charts. `content` names the image's content; "" on a cluster whose nodes pull Envoy's own image."""
     helm = Helm(binaries.ensure("helm"), kubeconfig, say=steps.note)
     with steps.step("making two namespaces") as progress:
         for namespace in (SYSTEM, NAMESPACE):
@@ -98,8 +106,8 @@ def _install(steps: Steps, cluster: Cluster, kubeconfig: str, charts: Path, cont
         progress.done = f"namespaces {SYSTEM} and {NAMESPACE}, Pod Security “restricted” enforced"
     with steps.step("installing the chart paceline-crds") as progress:
         helm.install("paceline-crds", charts / "paceline-crds", SYSTEM)
-        progress.done = "chart paceline-crds installed: the kind ModelDeployment exists"
-    with steps.step("installing the chart paceline and waiting for the operator") as progress:
+        progress.done = "chart paceline-crds installed: the kinds ModelDeployment, Gateway and Consumer exist"
+    with steps.step("installing the chart paceline and waiting for the operator and the ledger") as progress:
         repository, _, tag = IMAGE.removeprefix("localhost/").partition(":")
         values = {
             "crds": {"enabled": False},
@@ -107,9 +115,12 @@ def _install(steps: Steps, cluster: Cluster, kubeconfig: str, charts: Path, cont
             "watch": {"mode": "Namespaced", "namespaces": [NAMESPACE]},
             # The tag stays the same when the image is built anew; this restarts the operator then.
             "operator": {"podAnnotations": {"paceline.dev/image": content}},
+            # For a demo: what was spent is forgotten with the ledger's pod.
+            "ledger": {"persistence": {"enabled": False}},
+            **({"images": {"envoy": envoy.REFERENCE}} if content else {}),
         }
         helm.install("paceline", charts / "paceline", SYSTEM, values)
-        progress.done = "chart paceline installed: the operator is ready"
+        progress.done = "chart paceline installed: the operator and the ledger are ready"
 
 
 def restricted(namespace: str) -> dict[str, Any]:
@@ -175,10 +186,10 @@ def _wait(cluster: Cluster, progress: Progress, done: Any, seconds: float) -> di
         time.sleep(0.5)
 
 
-def _finish(cluster: Cluster, seconds: float, kubeconfig: str) -> None:
-    """Print the table, a streamed answer, and what to try next."""
+def _answer(cluster: Cluster) -> None:
+    """Print the table and a streamed answer."""
     found = find_modeldeployment(cluster, NAMESPACE, MODEL)
-    _, name, is_ready, _, _, replicas, ttft, tpot, cost, _ = row(found, time.time())
+    _, name, is_ready, _, _, replicas, ttft, tpot, _, cost, _ = columns_of(MODELDEPLOYMENT).row(found, time.time())
     out.print()
     title = f"ModelDeployment {NAMESPACE}/{name}"
     facts = {"READY": is_ready, "REPLICAS": replicas, "TTFT p95": ttft, "TPOT p95": tpot, "COST/H": cost}
@@ -188,19 +199,24 @@ def _finish(cluster: Cluster, seconds: float, kubeconfig: str) -> None:
     route = chat.ThroughApiServer(cluster, found)
     chat.speak(route, [{"role": "user", "content": QUESTION}], 64)
     out.print(Text("(a simulated engine: the timing is that of a real GPU, the words make no sense)", style="dim"))
+
+
+def _finish(seconds: float, kubeconfig: str) -> None:
+    """Print what to try next."""
     out.print(Text(f"\nAll of it took {seconds:.0f} s. Try next:", style="bold"))
     for command in next_commands(kubeconfig):
         out.print(Text(f"  {command}", style="cyan"))
 
 
 def next_commands(kubeconfig: str) -> tuple[str, ...]:
-    """What to type after the demo: three commands, after a first line that says where the cluster is, where needed."""
+    """What to type after the demo: four commands, after a first line that says where the cluster is, where needed."""
     where = () if is_usual(kubeconfig) else (f"export KUBECONFIG={short(kubeconfig)}",)
     paceline = program(sys.argv[0], shutil.which("paceline"))
     return (
         *where,
         f"{paceline} explain mdep/{MODEL} -n {NAMESPACE}",
         f"{paceline} chat {MODEL} -n {NAMESPACE}",
+        f"{paceline} explain consumer/{CALLER} -n {NAMESPACE}",
         f"{paceline} logs mdep/{MODEL} -n {NAMESPACE} --follow",
     )
 

@@ -1,17 +1,18 @@
-"""`paceline explain`: how far a ModelDeployment came, in words, the link to look at first."""
+"""`paceline explain`: how far an object came, in words, the link to look at first."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
-from paceline.api.names import FETCH_ROLE
-from paceline.cli.chain import Link, State, View, chain, weakest
-from paceline.cli.cluster import OPERATOR, Cluster, ContextOption, find_modeldeployment
+from paceline.api.names import FETCH_ROLE, gateway_labels
+from paceline.cli.chain import Link, State, View, caller, chain, door, weakest
+from paceline.cli.cluster import OPERATOR, Cluster, ContextOption, find, find_modeldeployment
 from paceline.cli.console import (
     CliError,
     ExitCode,
@@ -22,6 +23,7 @@ from paceline.cli.console import (
     print_data,
     working,
 )
+from paceline.cli.kinds import CONSUMER, GATEWAY, MODELDEPLOYMENT, Kind, bare_name, known_kind
 
 MARKS = {
     State.OK: ("✔", "green"),
@@ -32,23 +34,69 @@ MARKS = {
 
 
 def explain(
-    target: Annotated[str, typer.Argument(metavar="mdep/NAME", help="The ModelDeployment.")],
+    target: Annotated[
+        str, typer.Argument(metavar="KIND/NAME", help="mdep/NAME (a ModelDeployment), gateway/NAME or consumer/NAME.")
+    ],
     namespace: NamespaceOption = "",
     context: ContextOption = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Say in words how far a ModelDeployment came and what holds it up; exit code 4 while a link does not hold."""
+    """Say in words how far a ModelDeployment, Gateway or Consumer came and what holds it up.
+
+    Exit code 4 while a link does not hold.
+    """
+    word, slash, _ = target.rpartition("/")
+    kind = known_kind(word) if slash else MODELDEPLOYMENT
+    name = bare_name(target, kind)
     cluster = Cluster.connect(context)
+    place = namespace or cluster.namespace
     with working("reading"):
-        view = observe(cluster, namespace or cluster.namespace, target)
-    links = chain(view)
+        links = _EXPLAINED[kind](cluster, place, name)
     first = weakest(links)
     if output is Output.TABLE:
-        show(view, links, first)
+        show(f"{kind.name} {place}/{name}", links, first)
     else:
-        print_data({"name": view.name, "namespace": view.namespace, "links": [asdict(link) for link in links]}, output)
+        print_data({"name": name, "namespace": place, "links": [asdict(link) for link in links]}, output)
     if first:
         raise typer.Exit(ExitCode.NOT_READY)
+
+
+def _gateway(cluster: Cluster, namespace: str, name: str) -> tuple[Link, ...]:
+    found = find(cluster, GATEWAY, namespace, name)
+    labels = ",".join(f"{label}={value}" for label, value in gateway_labels(name).items())
+    view = door.GatewayView(
+        gateway=found,
+        now=time.time(),
+        pods=cluster.items(f"/api/v1/namespaces/{namespace}/pods", labelSelector=labels),
+        consumers=[
+            each
+            for each in cluster.items(CONSUMER.path(namespace))
+            if f"{namespace}/{name}" in named_gateways(each["spec"], namespace)
+        ],
+        operators=_operators(cluster),
+    )
+    return tuple(check(view) for check in door.CHECKS)
+
+
+def _consumer(cluster: Cluster, namespace: str, name: str) -> tuple[Link, ...]:
+    found = find(cluster, CONSUMER, namespace, name)
+    gateways = {each: _look(cluster, each) for each in named_gateways(found["spec"], namespace)}
+    view = caller.ConsumerView(found, time.time(), gateways, _operators(cluster))
+    return tuple(check(view) for check in caller.CHECKS)
+
+
+def named_gateways(spec: Mapping[str, Any], namespace: str) -> list[str]:
+    """The Gateways that a Consumer of a namespace names, as namespace/name."""
+    return [f"{ref.get('namespace') or namespace}/{ref['name']}" for ref in spec["gatewayRefs"]]
+
+
+def _look(cluster: Cluster, gateway: str) -> dict[str, Any] | None:
+    """A Gateway; None where it is not there or may not be read."""
+    namespace, _, name = gateway.partition("/")
+    try:
+        return cluster.get(GATEWAY.path(namespace, name))
+    except CliError:
+        return None
 
 
 def observe(cluster: Cluster, namespace: str, target: str) -> View:
@@ -102,9 +150,8 @@ def _operators(cluster: Cluster) -> int | None:
     return len([c for c in conditions if c["type"] == "Ready" and c["status"] == "True"])
 
 
-def show(view: View, links: tuple[Link, ...], first: Link | None) -> None:
+def show(title: str, links: tuple[Link, ...], first: Link | None) -> None:
     """Print the weakest link with its remedy, then the whole chain."""
-    title = f"ModelDeployment {view.namespace}/{view.name}"
     if first is None:
         out.print(Text.assemble((title, "bold"), ": every link holds"))
     else:
@@ -114,6 +161,14 @@ def show(view: View, links: tuple[Link, ...], first: Link | None) -> None:
         out.print(Text.assemble((f"  {mark} ", style), first.text))
         out.print(Text.assemble(("    try: ", "bold"), first.remedy))
     out.print()
+    width = max(11, *(len(link.name) + 1 for link in links))
     for link in links:
         mark, style = MARKS[link.state]
-        out.print(Text.assemble((f"{mark} ", style), (f"{link.name:<11}", "bold"), link.text))
+        out.print(Text.assemble((f"{mark} ", style), (f"{link.name:<{width}}", "bold"), link.text))
+
+
+_EXPLAINED: dict[Kind, Callable[[Cluster, str, str], tuple[Link, ...]]] = {
+    MODELDEPLOYMENT: lambda cluster, namespace, name: chain(observe(cluster, namespace, name)),
+    GATEWAY: _gateway,
+    CONSUMER: _consumer,
+}

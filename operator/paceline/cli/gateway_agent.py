@@ -35,6 +35,9 @@ def run(
     host: Annotated[str, typer.Option(help="Address for probes and metrics.")] = "0.0.0.0",  # noqa: S104 - a pod's
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port for probes and metrics.")] = 9003,
     local_port: Annotated[int, typer.Option(min=0, max=65535, help="Port on loopback, for Envoy.")] = _LOCAL_PORT,
+    addresses_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on loopback for addresses of pods.")
+    ] = 9007,
     admin: Annotated[str, typer.Option(metavar="URL", help="Envoy's admin interface.")] = "http://127.0.0.1:9001",
     drain_seconds: Annotated[float, typer.Option(min=0, help="The longest that answers are waited for.")] = 600,
     settle_seconds: Annotated[float, typer.Option(min=0, help="How long a drain takes at least.")] = 5,
@@ -72,6 +75,7 @@ def run(
         host=host,
         port=port,
         local_port=local_port,
+        addresses_port=addresses_port,
         admin=admin,
         drain_seconds=drain_seconds,
         settle_seconds=settle_seconds,

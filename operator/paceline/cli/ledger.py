@@ -35,6 +35,9 @@ def ledger(
     operator: Annotated[
         str, typer.Option(metavar="NAMESPACE/NAME", help="The operator's ServiceAccount: the cluster knows tokens.")
     ] = "",
+    reader: Annotated[
+        str, typer.Option(metavar="NAMESPACE/NAME", help="ServiceAccount for whose tokens people ask, to read.")
+    ] = "",
     config: Annotated[
         Path | None, typer.Option(help="The document of consumers, gateways and models; default: it comes by PUT.")
     ] = None,
@@ -77,7 +80,9 @@ def ledger(
 
     async def run() -> None:
         async with contextlib.AsyncExitStack() as stack:
-            verifier = known or await _reviewed(stack, operator, lambda: service.book.gateways if service.book else ())
+            verifier = known or await _reviewed(
+                stack, operator, lambda: service.book.gateways if service.book else (), reader
+            )
             service = Service(settings, store, verifier)
             await server.run(service, lambda bound: print(f"listening on {host}:{bound}", flush=True))
 
@@ -88,7 +93,9 @@ def ledger(
     log.info("the ledger ended")
 
 
-async def _reviewed(stack: contextlib.AsyncExitStack, operator: str, gateways: Callable[[], Iterable[str]]) -> Verifier:
+async def _reviewed(
+    stack: contextlib.AsyncExitStack, operator: str, gateways: Callable[[], Iterable[str]], reader: str
+) -> Verifier:
     """Tokens are known by the API server of the cluster that this process runs in."""
     from paceline.ledger.service.reviewed import ReviewedTokens  # noqa: PLC0415 - as above
 
@@ -96,7 +103,7 @@ async def _reviewed(stack: contextlib.AsyncExitStack, operator: str, gateways: C
     await connection.load()
     api = Api(connection, fence=NoFence(), ceiling=Ceiling(50, 100), connections=4)
     stack.push_async_callback(api.close)
-    return ReviewedTokens(Reviews(api, AUDIENCE), operator, gateways)
+    return ReviewedTokens(Reviews(api, AUDIENCE), operator, gateways, reader)
 
 
 def _url(path: Path) -> str:

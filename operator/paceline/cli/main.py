@@ -38,12 +38,14 @@ class Entry:
 
 
 COMMANDS: dict[str, Entry] = {
-    "demo": Entry("demo", "Bring up a cluster, install paceline, serve a model and talk to it."),
+    "demo": Entry("demo", "Bring up a cluster, install paceline, serve a model, open a door to it."),
     "local": Entry("local", "Start, stop and look at an embedded Kubernetes on this machine."),
     "get": Entry("get", "List ModelDeployments, or show one."),
     "explain": Entry("explain", "Say in words how far a ModelDeployment came and what holds it up."),
     "rollout": Entry("rollout", "See a rollout, list the revisions of a model, go back to one of them."),
     "chat": Entry("chat", "Talk to a served model and see its TTFT and TPOT."),
+    "key": Entry("key", "Make, rotate and revoke the keys of a Consumer."),
+    "usage": Entry("usage", "See what was used and what it cost."),
     "logs": Entry("logs", "Print the logs of a model's engine pods, or of the operator."),
     "enable": Entry("enable", "Print the Role and RoleBinding that let the operator work in a namespace."),
     "crds": Entry("crds", "Print the CustomResourceDefinitions."),
@@ -52,6 +54,7 @@ COMMANDS: dict[str, Entry] = {
     "ledger": Entry("ledger", "Run the ledger: usage, budgets, admission (the container's process)."),
     "fetch": Entry("fetch", "Look up and bring a model's files (the process of a pod)."),
     "gateway-agent": Entry("gateway_agent", "Run the sidecar of a gateway's Envoy (the container's process)."),
+    "gateway-adapter": Entry("gateway_adapter", "Run who checks a gateway's answers (the container's process)."),
     "engine-sim": Entry("engine_sim", "Run the simulated engine (the container's process)."),
 }
 

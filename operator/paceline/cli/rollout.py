@@ -13,8 +13,8 @@ from paceline.api.revision import INTENT, Revision, intent_of
 from paceline.api.spec import Spec
 from paceline.cli.chain.view import condition
 from paceline.cli.cluster import Cluster, ContextOption, find_modeldeployment, modeldeployment_path
+from paceline.cli.columns import age
 from paceline.cli.console import ExitCode, NamespaceOption, Output, OutputOption, fail, hint, print_data, print_table
-from paceline.cli.get import age
 
 app = typer.Typer(
     help="See a rollout, list the revisions of a model, go back to one of them.",
@@ -56,7 +56,13 @@ def history(
     places = (found.get("status") or {}).get("revisions") or {}
     roles = {place["name"]: role for role, place in places.items()}
     rows = [
-        [str(one.number), one.name, roles.get(one.name, "-"), one.data["effective"]["image"], age(since, time.time())]
+        [
+            str(one.number),
+            one.name,
+            roles.get(one.name, "-"),
+            one.data["effective"]["image"],
+            age(since, time.time()),
+        ]
         for one, since in kept
     ]
     print_table(["NUMBER", "REVISION", "ROLE", "IMAGE", "AGE"], rows)

@@ -54,7 +54,7 @@ def denied(denial: Denial, now_us: int) -> Refusal:
     """Of who stands on the deny list; in the words that the gateway has for it."""
     if denial.until_us is None:
         return Refusal(403, "invalid_request_error", "consumer_suspended", "This key is suspended.")
-    words = "The budget of this key is used up."
+    words = f'The budget "{denial.budget}" of this key is used up.'
     seconds = max(1, -(-(denial.until_us - now_us) // SECOND))
     return Refusal(429, "invalid_request_error", "insufficient_quota", words, seconds)
 

@@ -17,11 +17,13 @@ class Denial:
     """Why a consumer gets nothing.
 
     Attributes:
-        until_us: When a period ends, so that it is to be looked at again; None: time changes nothing.
+        until_us: When the period ends, so that it is to be looked at again; None: time changes nothing.
+        budget: Name of the one that is used up; of several, the one whose period ends last.
     """
 
     reason: Reason
     until_us: int | None = None
+    budget: str = ""
 
 
 def denial(consumer: LedgerConsumer, budgets: Iterable[Budget], standings: Mapping[str, Standing]) -> Denial | None:
@@ -37,5 +39,6 @@ def denial(consumer: LedgerConsumer, budgets: Iterable[Budget], standings: Mappi
     if consumer.suspended:
         return Denial("Suspended")
     used_up = [each for each in budgets if each.mode == "Soft" and standings[each.name].spent >= each.amount]
-    ends = [standings[each.name].span.end_us for each in used_up]
-    return Denial("Budget", min(ends)) if ends else None
+    until = {each.name: standings[each.name].span.end_us for each in used_up}
+    last = max(until, key=lambda name: until[name], default=None)
+    return Denial("Budget", until[last], last) if last is not None else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from paceline.api import gateway_reasons as reasons
 from paceline.api import reasons as engine_reasons
@@ -48,11 +48,13 @@ class Report:
         generation: Of the configuration that Envoy accepted last; 0 for none.
         rejected: Envoy's words about a later one; "" where it rejects none.
         credentials: Files of Secrets that are to be mounted and are not there, or are empty.
+        issuers: Why there are no keys by which tokens could be verified, by their issuers.
     """
 
     generation: int
     rejected: str = ""
     credentials: tuple[str, ...] = ()
+    issuers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,12 @@ class Seen:
     def live(self) -> list[PodView]:
         """Pods that are not on their way out."""
         return [pod for pod in self.pods if not pod.deleting]
+
+    @property
+    def issuers(self) -> dict[str, str]:
+        """Why a pod has no keys of an issuer, by the issuers' addresses."""
+        told = [self.reports[pod.name].issuers for pod in self.live if pod.name in self.reports]
+        return {address: words for each in told for address, words in each.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +151,9 @@ def _acceptance(gateway: Gateway, seen: Seen, problem: PacelineError | None) -> 
     lost = _conflicts(gateway, seen)
     if lost:
         return _said("False", lost)
+    remarks = _about(seen, ACCEPTED, "True")
+    if remarks:
+        return _said("True", remarks)
     if gateway.spec.authentication == "None":
         return _Verdict.of("True", reasons.AUTHENTICATION_NONE, "Everybody is answered.")
     return _Verdict.of("True", reasons.ACCEPTED_AS_WRITTEN, "The spec is understood and applied.")

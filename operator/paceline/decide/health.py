@@ -18,6 +18,7 @@ from paceline.api.conditions import (
     MODEL_RESOLVED,
     PROGRESSING,
     READY,
+    SLO_MET,
     TYPES,
     Condition,
     ConditionType,
@@ -26,6 +27,8 @@ from paceline.api.conditions import (
 )
 from paceline.api.modeldeployment import KIND, ModelDeployment
 from paceline.api.reason import Reason
+from paceline.decide.front import Front
+from paceline.decide.objective import judge
 from paceline.decide.observation import AnswerView, DeploymentView, Observation, PodView
 from paceline.decide.pods import Expectation, Trouble, worst
 from paceline.engines import EnginePlan, inference
@@ -35,6 +38,7 @@ from paceline.errors import PacelineError
 FAILURES = 2
 #: What keeps more replicas from coming while the present ones serve.
 _SHORTAGES = (reasons.NO_CAPACITY, reasons.QUOTA_EXCEEDED, reasons.POD_REFUSED)
+_MEETING = "whether users meet the objective"
 #: Conditions that a fault of unknown kind says something of.
 _WHOLE: tuple[ConditionType, ...] = (READY, ACCEPTED, PROGRESSING)
 #: Look again this soon where only a test request is missing.
@@ -97,10 +101,11 @@ def assess(
     verdicts = {
         READY: _readiness(md, observation, expected, available, progressing, problem, settled=settled),
         AVAILABLE: available,
-        ACCEPTED: _stopped(ACCEPTED, problem) or _acceptance(md),
+        ACCEPTED: _stopped(ACCEPTED, problem) or _acceptance(md, observation.front),
         MODEL_RESOLVED: _stopped(MODEL_RESOLVED, problem) or _resolution(observation, problem),
         FITS: _stopped(FITS, problem) or _fitting(observation),
         PROGRESSING: progressing,
+        SLO_MET: _meeting(md, observation),
     }
     conditions = tuple(
         Condition(kind, verdict.status, verdict.reason, verdict.message, md.generation)
@@ -115,19 +120,16 @@ def assess(
 
 def refused(generation: int, previous: tuple[Condition, ...], problem: PacelineError) -> Assessment:
     """Conditions of an object whose spec cannot even be read. What it served, it serves on, as far as is known."""
-    known = find(previous, AVAILABLE)
-    available = (
-        _unseen("whether the model answers") if known is None else _Verdict(known.status, known.reason, known.message)
-    )
     stopped = _Verdict("False", problem.reason, problem.message)
     unknown = _unseen("what it asks for")
     verdicts = {
         READY: stopped,
-        AVAILABLE: available,
+        AVAILABLE: _said(previous, AVAILABLE, "whether the model answers"),
         ACCEPTED: stopped,
         MODEL_RESOLVED: unknown,
         FITS: unknown,
         PROGRESSING: stopped,
+        SLO_MET: _said(previous, SLO_MET, _MEETING),
     }
     return Assessment(tuple(Condition(k, v.status, v.reason, v.message, generation) for k, v in verdicts.items()))
 
@@ -141,6 +143,17 @@ def unseen(generation: int, problem: PacelineError) -> Assessment:
 
 def _unseen(what: str) -> _Verdict:
     return _Verdict.of("Unknown", reasons.NOT_YET_OBSERVED, f"It is not known yet {what}.")
+
+
+def _said(before: tuple[Condition, ...], kind: ConditionType, what: str) -> _Verdict:
+    """What was said before, where nothing newer is known."""
+    held = find(before, kind)
+    return _Verdict(held.status, held.reason, held.message) if held else _unseen(what)
+
+
+def _meeting(md: ModelDeployment, seen: Observation) -> _Verdict:
+    found = judge(md.spec.slo, seen.front)
+    return _Verdict.of(*found) if found else _said(md.conditions, SLO_MET, _MEETING)
 
 
 def _stopped(kind: ConditionType, problem: PacelineError | None) -> _Verdict | None:
@@ -161,11 +174,20 @@ def _again(available: _Verdict, seen: Observation) -> float | None:
     return KEY_SECONDS if any(pod.lacks_key for pod in seen.pods) else None
 
 
-def _acceptance(md: ModelDeployment) -> _Verdict:
-    if md.spec.exposure == "Cluster":
-        words = "The spec is understood and applied. spec.exposure is Cluster: whoever reaches the Service is answered "
-        return _Verdict.of("True", reasons.BYPASSABLE, f"{words}without keys and budgets.")
+def _acceptance(md: ModelDeployment, front: Front) -> _Verdict:
+    if md.spec.exposure == "Cluster" or (md.spec.exposure == "Auto" and _guarded(md, front)):
+        beside = " and a Gateway serves the model" if md.spec.exposure == "Auto" else ""
+        words = f"The spec is understood and applied. spec.exposure is {md.spec.exposure}{beside}: whoever reaches the "
+        return _Verdict.of("True", reasons.BYPASSABLE, f"{words}Service is answered without keys and budgets.")
     return _Verdict.of("True", reasons.ACCEPTED_AS_WRITTEN, "The spec is understood and applied.")
+
+
+def _guarded(md: ModelDeployment, front: Front) -> bool:
+    """Whether a Gateway asks for keys before the model."""
+    if front.known or front.url:
+        return bool(front.url)
+    held = find(md.conditions, ACCEPTED)
+    return held is not None and held.reason == reasons.BYPASSABLE.name
 
 
 def _resolution(seen: Observation, problem: PacelineError | None) -> _Verdict:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from paceline.api.revision import Revision
 from paceline.decide.fit import Fit
+from paceline.decide.front import NOWHERE, Front
 from paceline.stats.histogram import Histogram
 
 #: Twelve times the default interval of the test requests.
@@ -223,6 +224,7 @@ class Observation:
         way: How a new revision replaces the old one, in words.
         model: What the files that are served are, in words; "" for an engine that brings its model along.
         fit: Whether they fit; None where that was not asked.
+        front: Where users ask, and what they met.
     """
 
     revision: str = ""
@@ -236,3 +238,4 @@ class Observation:
     way: str = ""
     model: str = ""
     fit: Fit | None = None
+    front: Front = NOWHERE

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from paceline.api.conditions import merge, parse_stamp, stamp
+from paceline.api.conditions import SLO_MET, conditions_of, find, merge
 from paceline.api.modeldeployment import ModelDeployment
 from paceline.api.names import endpoint, selector
 from paceline.decide import figures
 from paceline.decide.health import Assessment
-from paceline.decide.observation import LatencyView, Observation
+from paceline.decide.observation import Observation
 from paceline.decide.revisions import Choice, places
 from paceline.decide.rollout import Way
+from paceline.decide.slo_status import slo as figures_of
 from paceline.engines.base import EnginePlan
 
 Status = dict[str, Any]
-
-#: Live figures are written at most this often.
-FIGURES = timedelta(seconds=60)
 
 
 def summarise(
@@ -48,7 +46,14 @@ def summarise(
     deployment = observation.deployment
     replicas = deployment.total if deployment else 0
     ready = deployment.ready if deployment else 0
-    slo = _slo(before.get("slo"), observation.latency, now)
+    slo = figures_of(
+        before.get("slo"),
+        observation.front,
+        observation.latency,
+        now,
+        objective=md.spec.slo is not None,
+        turned=_turned(before, assessment),
+    )
     cost = _cost(plan, replicas) if plan else before.get("cost")
     status: Status = {
         "conditions": merge(before, assessment.conditions, now),
@@ -56,7 +61,7 @@ def summarise(
         "replicas": replicas,
         "readyReplicas": ready,
         "selector": selector(md.name),
-        "endpoint": endpoint(md.namespace, observation.service) if observation.service else None,
+        "endpoint": _endpoint(md, observation, before),
         "display": _display(f"{ready}/{md.spec.replicas}", slo, cost),
         "fingerprint": choice.revision.fingerprint if choice else before.get("fingerprint"),
         "revisions": _revisions(choice, observation, assessment, before) if choice else before.get("revisions"),
@@ -94,37 +99,16 @@ def _revisions(choice: Choice, seen: Observation, assessment: Assessment, before
     return {name: {"name": place.name, "replicas": place.replicas} for name, place in named if place}
 
 
-def _slo(before: object, latency: LatencyView | None, now: datetime) -> Status | None:
-    """The figures to show: the old ones until 60 s have passed and one of them has moved by more than a tenth."""
-    old = dict(before) if isinstance(before, Mapping) else None
-    if latency is None:
-        return old
-    blocks = {
-        "ttftMilliseconds": figures.milliseconds(latency.ttft),
-        "tpotMilliseconds": figures.milliseconds(latency.tpot),
-    }
-    new: Status = {
-        "observedTime": stamp(latency.time),
-        "source": "Engine",
-        "requests": latency.requests,
-        **{name: block for name, block in blocks.items() if block},
-    }
-    if old is None:
-        return new
-    since = parse_stamp(old.get("observedTime"))
-    # A time that lies ahead (forged, or of another clock) must not stop the figures for ever.
-    early = since is not None and timedelta(0) <= now - since < FIGURES
-    return new if not early and _moved(old, blocks) else old
+def _endpoint(md: ModelDeployment, seen: Observation, before: Status) -> object:
+    """Where clients are to ask: the Gateway that serves the model, else the engines themselves."""
+    if not seen.front.known and before.get("endpoint"):
+        return before["endpoint"]
+    return seen.front.url or (endpoint(md.namespace, seen.service) if seen.service else None)
 
 
-def _moved(old: Status, blocks: Mapping[str, Mapping[str, str] | None]) -> bool:
-    for name, block in blocks.items():
-        shown = old.get(name)
-        if block and not isinstance(shown, Mapping):
-            return True
-        if block and isinstance(shown, Mapping) and any(figures.moved(shown.get(k), v) for k, v in block.items()):
-            return True
-    return False
+def _turned(before: Status, assessment: Assessment) -> bool:
+    held = find(conditions_of(before), SLO_MET)
+    return held is not None and held.status != assessment.condition(SLO_MET).status
 
 
 def _cost(plan: EnginePlan, replicas: int) -> Status:
@@ -137,6 +121,8 @@ def _display(replicas: str, slo: Status | None, cost: object) -> Status:
         block = (slo or {}).get(name)
         if isinstance(block, Mapping) and figures.readable(block.get("p95")):
             shown[column] = figures.spoken(str(block["p95"]))
+    if figures.readable((slo or {}).get("attainmentPercent")):
+        shown["attainment"] = str((slo or {})["attainmentPercent"])
     if isinstance(cost, Mapping):
         shown["costPerHour"] = str(cost.get("perHour", ""))
     return shown

@@ -12,6 +12,7 @@ from paceline.api.digest import digest
 from paceline.api.names import key_secret
 from paceline.api.route_spec import Route as Entry
 from paceline.engines.key import PLAIN
+from paceline.gateway.allowed import allows, listed
 from paceline.gateway.check import is_path
 from paceline.gateway.engines import TRAITS
 from paceline.gateway.ir import Cluster, External, Objective, Pods
@@ -129,9 +130,9 @@ def _provider(entry: Entry, backend: str, provider: Provider, around: Surroundin
     """
     site, address = around.site, urlsplit(provider.base_url)
     host, secret = address.hostname or "", provider.secret_ref
-    if not any(_covers(pattern, host) for pattern in site.hosts):
-        allowed = ", ".join(site.hosts) or "none"
-        raise Unresolved(reasons.HOST_NOT_ALLOWED, f"host {host} is not allowed; allowed are: {allowed}")
+    if not allows(site.hosts, host):
+        words = f"host {host} is not allowed; allowed are: {listed(site.hosts)}"
+        raise Unresolved(reasons.HOST_NOT_ALLOWED, words)
     asked = provider.model or entry.model
     token = f"{site.folder}/{secret.name}/{secret.key}" if secret else ""
     return Cluster(
@@ -141,10 +142,6 @@ def _provider(entry: Entry, backend: str, provider: Provider, around: Surroundin
         credential_file=token,
         labels=(("backend", backend), ("model", asked)),
     )
-
-
-def _covers(pattern: str, host: str) -> bool:
-    return pattern in {"*", host} or (pattern.startswith("*.") and host.endswith(pattern[1:]))
 
 
 def cluster_name(begin: str, middle: str, *rest: str) -> str:

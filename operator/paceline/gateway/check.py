@@ -10,10 +10,12 @@ from ipaddress import ip_address
 from typing import TypeVar
 
 from paceline.gateway.ir import (
+    Check,
     Cluster,
     Endpoint,
     External,
     Gateway,
+    Identity,
     Key,
     Pods,
     Policy,
@@ -26,11 +28,13 @@ from paceline.gateway.ir import (
 
 #: A prompt is copied into each of its requests.
 MAX_PROMPT_BYTES = 65_536
+#: Of a schema; the adapter has it in memory.
+MAX_SCHEMA_BYTES = 65_536
 #: 128 bits in base64.
 MIN_KEY_LENGTH = 22
 #: Names become parts of paths, and of the names of metrics, whose parts are told apart by dots.
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,125}[a-z0-9])?")
-_TAKEN = {"agent", "gateway", "certificate"}
+_TAKEN = {"adapter", "agent", "asking", "certificate", "gateway"}
 #: What the script lets into a header and into records.
 _MODEL = re.compile(r"[!#-\[\]-~]{1,256}")
 _PATTERN = re.compile(r"[!-)+-~]{0,256}\*?")
@@ -64,7 +68,10 @@ def check(gateway: Gateway, secrets: Mapping[str, str]) -> tuple[Problem, ...]:
     clusters, services = {each.name for each in whole.clusters}, {each.name for each in whole.services}
     values = Counter(secrets.get(key.reference) for key in gateway.keys)
     found += _each("Key", gateway.keys, lambda one: one.reference, lambda one: _key(one, policies, secrets, values))
-    found += _each("Route", gateway.routes, lambda one: one.model, lambda one: _route(one, clusters, services))
+    issuers = {each.address for each in gateway.issuers}
+    found += _each("Identity", gateway.identities, lambda one: one.name, lambda one: _identity(one, policies, issuers))
+    checked = bool(gateway.adapter_port)
+    found += _each("Route", gateway.routes, lambda one: one.model, lambda one: _route(one, clusters, services, checked))
     return tuple(sorted(found))
 
 
@@ -75,6 +82,7 @@ def sound(gateway: Gateway, problems: Iterable[Problem]) -> Gateway:
         gateway,
         policies=tuple(each for each in gateway.policies if ("Policy", each.name) not in bad),
         keys=tuple(each for each in gateway.keys if ("Key", each.reference) not in bad),
+        identities=tuple(each for each in gateway.identities if ("Identity", each.name) not in bad),
         routes=tuple(each for each in gateway.routes if ("Route", each.model) not in bad),
         clusters=tuple(each for each in gateway.clusters if ("Cluster", each.name) not in bad),
         services=tuple(each for each in gateway.services if ("Service", each.name) not in bad),
@@ -100,8 +108,10 @@ def _gateway(gateway: Gateway) -> Iterator[str]:
     for hostname in listener.hostnames:
         if not _HOSTNAME.fullmatch(hostname):
             yield f"{hostname!r} is no host name."
-    if len({listener.port, gateway.agent_port, gateway.admin_port}) < 3:
-        yield "The ports of listener, agent and administration must differ."
+    ports = [listener.port, gateway.agent_port, gateway.admin_port, gateway.addresses_port]
+    ports += [gateway.adapter_port, gateway.asking_port] if gateway.adapter_port else []
+    if len(set(ports)) < len(ports):
+        yield "The ports of listener, agent, administration and adapter must differ."
     if gateway.anonymous and gateway.anonymous not in {each.name for each in gateway.policies}:
         yield f"There is no policy {gateway.anonymous!r} for callers without a key."
 
@@ -130,7 +140,16 @@ def _key(key: Key, policies: set[str], secrets: Mapping[str, str], values: Count
         yield "Another consumer, or this one, has the same key under another name."
 
 
-def _route(route: Route, clusters: set[str], services: set[str]) -> Iterator[str]:
+def _identity(identity: Identity, policies: set[str], issuers: set[str]) -> Iterator[str]:
+    if identity.policy not in policies:
+        yield f"There is no policy {identity.policy!r}."
+    if identity.issuer not in issuers:
+        yield f"There is no issuer {identity.issuer!r}."
+    if not all(_NAME.fullmatch(each) for each in (identity.namespace, identity.consumer)):
+        yield "Namespace and consumer must be names of Kubernetes objects."
+
+
+def _route(route: Route, clusters: set[str], services: set[str], checked: bool) -> Iterator[str]:
     if not _MODEL.fullmatch(route.model):
         yield "A model is at most 256 printable characters without spaces."
     if not route.branches:
@@ -140,6 +159,8 @@ def _route(route: Route, clusters: set[str], services: set[str]) -> Iterator[str
             yield from _refusal(branch.target)
         else:
             yield from _target(branch.target, clusters, services)
+            if branch.target.check:
+                yield from _check(branch.target.check, checked)
 
 
 def _refusal(refusal: Refusal) -> Iterator[str]:
@@ -165,6 +186,13 @@ def _target(target: Target, clusters: set[str], services: set[str]) -> Iterator[
         yield "Copies are sent of 1 to 100 % of the requests."
     if target.admission and target.admission.service not in services:
         yield f"There is no usable service {target.admission.service!r}."
+
+
+def _check(found: Check, checked: bool) -> Iterator[str]:
+    if not checked:
+        yield "There is no adapter that checks answers."
+    if len(found.schema.encode("utf-8", "surrogatepass")) > MAX_SCHEMA_BYTES:
+        yield f"A schema may have at most {MAX_SCHEMA_BYTES} bytes."
 
 
 def _cluster(cluster: Cluster) -> Iterator[str]:

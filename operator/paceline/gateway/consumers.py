@@ -10,10 +10,11 @@ from paceline.api.consumer import Consumer
 from paceline.api.consumer_spec import ConsumerLimits, ConsumerSpec
 from paceline.api.digest import digest
 from paceline.api.gateway import Gateway
-from paceline.gateway.finding import Finding, of_consumer
+from paceline.api.gateway_reasons import NAMESPACES_UNREAD
+from paceline.gateway.finding import Finding, of_consumer, of_gateway
 from paceline.gateway.ir import Denied, Policy, Reserve
 from paceline.gateway.observation import Observation
-from paceline.gateway.selector import selects
+from paceline.gateway.selector import keys, selects
 
 #: Every namespace has its name as this label.
 NAME_LABEL = "kubernetes.io/metadata.name"
@@ -35,12 +36,10 @@ class Caller:
         """The id of its requests."""
         return f"{self.policy.name}.{self.consumer.namespace}.{self.consumer.name}"
 
-    def denied(self, exhausted: frozenset[tuple[str, str]]) -> Denied | None:
-        """Why it gets nothing for now; None where it does."""
-        if self.consumer.spec.suspended:
-            return Denied(self.client, "Suspended")
-        spent = (self.consumer.namespace, self.consumer.name) in exhausted
-        return Denied(self.client, "Budget") if spent else None
+    @property
+    def denied(self) -> Denied | None:
+        """Why it gets nothing, whatever it has spent; None where it does."""
+        return Denied(self.client, "Suspended") if self.consumer.spec.suspended else None
 
 
 def callers(seen: Observation) -> tuple[list[Caller], list[Finding]]:
@@ -83,6 +82,7 @@ def policy_of(consumer: Consumer) -> Policy:
             models=tuple(sorted(spec.models)),
             request_class=spec.request_class or "",
             trusts_class="RequestClass" in spec.trusted_headers,
+            trusts_conversation="ConversationId" in spec.trusted_headers,
             requests_per_minute=limits.requests_per_minute or 0,
             tokens_per_minute=limits.tokens_per_minute or 0,
             reserves=_reserves(spec),
@@ -115,8 +115,24 @@ def _takes(gateway: Gateway, consumer: Consumer, labels: Labels) -> bool:
     if consumer.namespace == gateway.namespace:
         return True
     selector = gateway.spec.allowed_consumers.selector
-    own = {**labels.get(consumer.namespace, {}), NAME_LABEL: consumer.namespace}
-    return selector is not None and selects(selector, own)
+    if selector is None or (consumer.namespace not in labels and asks_for_labels(gateway)):
+        return False  # what is not known is not there to NotIn, either
+    return selects(selector, {**labels.get(consumer.namespace, {}), NAME_LABEL: consumer.namespace})
+
+
+def asks_for_labels(gateway: Gateway) -> bool:
+    """Whether its owner chooses namespaces by more than their names."""
+    selector = gateway.spec.allowed_consumers.selector
+    return selector is not None and bool(keys(selector) - {NAME_LABEL})
+
+
+def unread(seen: Observation) -> list[Finding]:
+    """What is said of a Gateway that asks for labels which the operator cannot read."""
+    gateway = seen.gateway
+    if seen.labelled or not asks_for_labels(gateway):
+        return []
+    message = "spec.allowedConsumers.selector asks for labels of namespaces, and this operator knows only their names."
+    return [of_gateway(gateway, NAMESPACES_UNREAD, "", message)]
 
 
 def _not_permitted(consumer: Consumer, gateway: Gateway) -> Finding:

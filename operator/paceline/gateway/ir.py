@@ -6,9 +6,12 @@ whole, sizes are bytes, files are paths within the gateway's pod. No secret is i
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
+
+from paceline.api.digest import digest
 
 Audience = Literal["Internal", "External", "Reviewer"]
 AUDIENCES: tuple[Audience, ...] = ("Internal", "External", "Reviewer")
@@ -16,9 +19,16 @@ Balance = Literal["LeastRequest", "PrefixAffinity"]
 Failure = Literal["ConnectFailure", "RateLimited", "ServerError"]
 #: What a server says of the tokens of a stream: nothing, at its end, or in each event (which outlives an abort).
 Usage = Literal["Silent", "Final", "Continuous"]
-Denial = Literal["Budget", "Suspended"]
+#: A budget is used up; its owner has suspended it; what is left of its budget could not be asked for too long.
+Denial = Literal["Budget", "Suspended", "Unasked"]
 #: Ends the names of clusters that get copies, and of no others: by it lines of the log are known as copies'.
 MIRROR = "_mirror"
+#: Of what a model is told when it is asked once more: its first answer, as far as that fits, and what was wrong.
+FEEDBACK_BYTES = 32_768
+#: On loopback of a pod with an adapter.
+ADAPTER_PORT = 9004
+#: On loopback of the same: where the adapter asks.
+ASKING_PORT = 9005
 #: Stands for a Consumer's name in the client id of callers without a key; no object of Kubernetes has such a name.
 ANYBODY = "_anybody"
 #: What must be had before a request goes on: nothing, one of so many requests at a time, or the most that it can cost.
@@ -71,7 +81,8 @@ class Policy:
         digest: Of everything in it, so that equal policies are one.
         models: Names, or beginnings of names followed by "*".
         request_class: Class of all requests; "" for none.
-        trusts_class: The class is what the consumer's own header says.
+        trusts_class: The class is what the consumer's own header says, where there is one.
+        trusts_conversation: So is the conversation that a request is part of.
         requests_per_minute: Of each consumer; 0: no limit.
         tokens_per_minute: Estimated before the engine has said its own figure; 0: no limit.
         reserves: What must never be exceeded, so that somebody is asked before each request. Money goes before places.
@@ -82,6 +93,7 @@ class Policy:
     models: tuple[str, ...]
     request_class: str = ""
     trusts_class: bool = False
+    trusts_conversation: bool = False
     requests_per_minute: int = 0
     tokens_per_minute: int = 0
     reserves: Reserve = ""
@@ -119,11 +131,67 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class Issuer:
+    """Who signs tokens.
+
+    Attributes:
+        address: Their claim iss.
+        keys: A JSON Web Key Set where it is known already; "": the agent finds it by the issuer's discovery document.
+        hosts: Where the agent may ask: names, *.example.com for all below it, * for every one.
+    """
+
+    address: str
+    keys: str = ""
+    hosts: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """Stands for it in names and paths."""
+        return hashlib.sha256(self.address.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Tokens by which a consumer is known.
+
+    Attributes:
+        policy: Name of a policy.
+        issuer: Address of an issuer.
+        subject: Whom they are about; "*": anybody.
+        audiences: For whom they are made: one of these at least.
+    """
+
+    policy: str
+    namespace: str
+    consumer: str
+    issuer: str
+    subject: str
+    audiences: tuple[str, ...]
+
+    @property
+    def client(self) -> str:
+        """The id that a request carries through the gateway."""
+        return f"{self.policy}.{self.namespace}.{self.consumer}"
+
+    @property
+    def name(self) -> str:
+        """Of its own, for problems."""
+        return f"{self.issuer} {self.subject} {','.join(self.audiences)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Denied:
-    """A consumer that gets nothing for now."""
+    """A consumer that gets nothing for now.
+
+    Attributes:
+        budget: Name of the one that is used up.
+        until_us: When its period ends, microseconds since 1970; None where that is not known, and for other reasons.
+    """
 
     client: str
     reason: Denial
+    budget: str = ""
+    until_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +318,24 @@ class Mirror:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """What answers must be like before anybody gets them.
+
+    Attributes:
+        schema: JSON Schema that the content must match, as text.
+        again: Who gives another answer is asked once more, and told what was wrong.
+    """
+
+    schema: str
+    again: bool = False
+
+    @property
+    def digest(self) -> str:
+        """By which the adapter finds it."""
+        return digest([self.schema, self.again]).removeprefix("sha256:")[:32]
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """How requests are answered.
 
@@ -258,6 +344,7 @@ class Target:
         first_byte_seconds: Until a stream begins; then the next server is tried. Other answers begin when they end.
         max_output_tokens: Written where a request sets no bound; 0: never.
         remote_media: Requests may name images by address, which the engine then fetches.
+        check: Answers go through the adapter, which asks the groups.
     """
 
     groups: tuple[tuple[Share, ...], ...]
@@ -270,6 +357,7 @@ class Target:
     objective: Objective = Objective()
     admission: Admission | None = None
     mirror: Mirror | None = None
+    check: Check | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +425,19 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracing:
+    """Spans of requests, for a collector.
+
+    Attributes:
+        service: Name of a service that takes OTLP by HTTP.
+        percent: Share of requests that have some.
+    """
+
+    service: str
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
 class Gateway:
     """Everything that one gateway's proxies do.
 
@@ -344,6 +445,10 @@ class Gateway:
         anonymous: Name of the policy of callers without a key; "": a key is required.
         peers: The gateway's pods, which share the limits per minute.
         agent_port: On loopback: who answers /v1/models.
+        addresses_port: On loopback: who gives addresses of pods, where they are too many for files.
+        adapter_port: On loopback: who checks answers; 0: nobody.
+        tracing: None: there are no spans.
+        asking_port: On loopback: where the adapter asks for answers.
     """
 
     name: str
@@ -351,6 +456,8 @@ class Gateway:
     listener: Listener
     policies: tuple[Policy, ...] = ()
     keys: tuple[Key, ...] = ()
+    identities: tuple[Identity, ...] = ()
+    issuers: tuple[Issuer, ...] = ()
     routes: tuple[Route, ...] = ()
     clusters: tuple[Cluster, ...] = ()
     services: tuple[Service, ...] = ()
@@ -358,7 +465,11 @@ class Gateway:
     peers: tuple[Endpoint, ...] = ()
     anonymous: str = ""
     agent_port: int = 9002
+    adapter_port: int = 0
+    tracing: Tracing | None = None
+    asking_port: int = ASKING_PORT
     admin_port: int = 9001
+    addresses_port: int = 9007
     log_file: str = "/var/log/paceline/requests.jsonl"
 
 
@@ -367,7 +478,7 @@ class Problem:
     """What is wrong with one object, in words for its owner.
 
     Attributes:
-        kind: Gateway, Policy, Key, Route, Cluster, Service.
+        kind: Gateway, Policy, Key, Identity, Route, Cluster, Service.
         name: Of the object.
     """
 

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from paceline.api.record import Record
 from paceline.gateway.ir import MIRROR
 from paceline.gateway.lines import Line
-from paceline.gateway.underway import Gate, Underway
+from paceline.gateway.underway import ASK, Gate, Underway
 
 #: Beats after which nothing more is said of a request that is over: its attempts' ends may come behind its own.
 _AFTER = 5
@@ -64,16 +64,14 @@ class Journal:
         if line.cluster.endswith(MIRROR) and line.of_attempt:
             return found
         state = self.state
-        if line.id in state.over:
+        key, _, number = line.id.partition(ASK)
+        if key in state.over:
             return found
-        if line.type == "DownstreamEnd":
-            request = state.open.pop(line.id, Underway(state.beat))
-            state.over[line.id] = state.beat
-            return found + request.ended(line, self.gate)
-        request = state.open.setdefault(line.id, Underway(state.beat))
+        request = state.open.setdefault(key, Underway(state.beat))
         request.beat = state.beat
-        request.hear(line)
-        return found
+        heard = request.asked.setdefault(number, Underway(state.beat)) if number else request
+        heard.hear(line)
+        return found + (self._written([key]) if request.settled else [])
 
     def interrupted(self, before_us: int) -> list[Record]:
         """The proxy is a new one: the records of requests of which it said nothing since then.
@@ -81,7 +79,7 @@ class Journal:
         Args:
             before_us: Microseconds since 1970.
         """
-        return self._lost({key: each for key, each in self.state.open.items() if each.heard_us < before_us})
+        return self._written([key for key, each in self.state.open.items() if each.heard_us < before_us])
 
     def _beat(self, second: int) -> list[Record]:
         state = self.state
@@ -90,13 +88,18 @@ class Journal:
         state.second = second
         state.beat += 1
         state.over = {key: beat for key, beat in state.over.items() if state.beat - beat < _AFTER}
-        return self._lost({key: each for key, each in state.open.items() if state.beat - each.beat >= _SILENT})
+        return self._written([key for key, each in state.open.items() if state.beat - each.beat >= _patience(each)])
 
-    def _lost(self, lost: dict[str, Underway]) -> list[Record]:
-        for key in lost:
-            del self.state.open[key]
-            self.state.over[key] = self.state.beat
-        return [record for each in lost.values() for record in each.interrupted(self.gate)]
+    def _written(self, keys: list[str]) -> list[Record]:
+        requests = [self.state.open.pop(key) for key in keys]
+        self.state.over |= dict.fromkeys(keys, self.state.beat)
+        return [record for each in requests for record in each.written(self.gate)]
+
+
+def _patience(request: Underway) -> int:
+    """Beats without a word after which nothing more is to come of it."""
+    over = request.end is not None and all(each.end for each in request.asked.values())
+    return _AFTER if over else _SILENT
 
 
 def dump(state: State) -> str:

@@ -12,9 +12,6 @@ from paceline.gateway.consumers import Caller
 from paceline.gateway.finding import Finding, of_consumer
 from paceline.gateway.ir import Key
 
-#: What two credentials may not have in common: a key, or issuer, audience and subject of tokens.
-_Claim = tuple[str, ...]
-
 
 @dataclass(frozen=True, slots=True)
 class _Credential:
@@ -22,13 +19,13 @@ class _Credential:
 
     Attributes:
         name: "" for the generated key.
-        reference: Of the key; "" for tokens.
-        claims: Empty while its key is not there.
+        reference: Of the key.
+        value: The key; None while it is not there.
     """
 
     name: str
     reference: str
-    claims: tuple[_Claim, ...]
+    value: str | None
 
     @property
     def words(self) -> str:
@@ -56,23 +53,19 @@ def keys(callers: Iterable[Caller], secrets: Mapping[str, str]) -> tuple[list[Ke
         callers: The oldest first: of those that have one key it keeps it.
         secrets: Keys by their reference, as far as they are there.
     """
-    owners: dict[_Claim, tuple[Consumer, str]] = {}
+    owners: dict[str, tuple[Consumer, str]] = {}
     found, findings = [], []
     for caller in callers:
         consumer = caller.consumer
         for each in _credentials(consumer, secrets):
             mine = (consumer, each.name)
-            having = [owners.setdefault(claim, mine) for claim in each.claims]
-            others = [other for other, _ in having if other is not consumer]
-            if others:
-                findings.append(_conflicted(consumer, each, others[0]))
-            elif not each.reference:
-                message = f"Credential {each.name} is of type JWT, which this release does not take."
-                findings.append(of_consumer(consumer, reasons.CREDENTIAL_UNSUPPORTED, each.name, message))
-            elif not having:
+            having = mine if each.value is None else owners.setdefault(each.value, mine)
+            if having[0] is not consumer:
+                findings.append(conflicted(consumer, each.name, each.words, having[0]))
+            elif each.value is None:
                 message = f"{each.words} is to be in {each.reference} (namespace, Secret, key), and is not there."
                 findings.append(of_consumer(consumer, reasons.SECRET_MISSING, each.name, message))
-            elif having == [mine]:  # else it is the same key under a second name
+            elif having == mine:  # else it is the same key under a second name
                 found.append(Key(caller.policy.name, consumer.namespace, consumer.name, each.reference))
     return found, findings
 
@@ -81,19 +74,22 @@ def _credentials(consumer: Consumer, secrets: Mapping[str, str]) -> Iterator[_Cr
     keyed = [each for each in consumer.spec.credentials if each.key]
     names = [each.name for each in keyed] if consumer.spec.credentials else [""]
     for name, place in zip(names, references(consumer), strict=True):
-        value = secrets.get(reference(place))
-        yield _Credential(name, reference(place), () if value is None else (("key", value),))
-    for each in consumer.spec.credentials:
-        if each.jwt:
-            alike = tuple((each.jwt.issuer, each.jwt.subject, audience) for audience in each.jwt.audiences)
-            yield _Credential(each.name, "", alike)
+        yield _Credential(name, reference(place), secrets.get(reference(place)))
 
 
-def _conflicted(consumer: Consumer, credential: _Credential, other: Consumer) -> Finding:
+def conflicted(consumer: Consumer, name: str, words: str, other: Consumer) -> Finding:
+    """A credential that an older Consumer has.
+
+    Args:
+        consumer: Whose it is not.
+        name: Of the credential.
+        words: The same, as a message begins.
+        other: Whose it is.
+    """
     # Whose key it is is nothing for others to know: who puts guessed keys into Secrets would learn which are right.
     same = f"Consumer {other.namespace}/{other.name}" if other.namespace == consumer.namespace else "an older Consumer"
-    message = f"{credential.words} is that of {same} already, which keeps it."
-    return of_consumer(consumer, reasons.CONFLICTED, credential.name, message)
+    message = f"{words} is that of {same} already, which keeps it."
+    return of_consumer(consumer, reasons.CONFLICTED, name, message)
 
 
 def credential(consumer: Consumer, where: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from paceline.gateway.ir import Cluster, Endpoint, Gateway, Pods
@@ -10,30 +11,34 @@ from paceline.gateway.observation import Model
 _SOME = (Endpoint("", 0),)
 
 
-def moved(gateway: Gateway, before: Model, after: Model) -> Gateway | None:
-    """The routes after pods of one ModelDeployment came or went.
+def by_deployment(gateway: Gateway) -> dict[str, tuple[Cluster, ...]]:
+    """Clusters of pods by the namespace/name of their ModelDeployment."""
+    found: dict[str, list[Cluster]] = {}
+    for each in gateway.clusters:
+        if isinstance(each.servers, Pods):
+            found.setdefault(dict(each.labels).get("deployment", ""), []).append(each)
+    return {name: tuple(some) for name, some in found.items()}
 
-    Args:
-        gateway: The routes so far.
-        before: The ModelDeployment that they were made of.
-        after: The same now.
 
-    Returns:
-        None where more than addresses may change, so that everything must be translated anew: another spec or
-        revision, the first pod or the last one, or shares of revisions, which follow their pods.
-    """
-    if _rest(before) != _rest(after) or sum(bool(each.endpoints) for each in after.servings) > 1:
-        return None
-    name = f"{after.md.namespace}/{after.md.name}"
+def addressed(clusters: Iterable[Cluster], after: Model) -> tuple[Cluster, ...]:
+    """Clusters of one ModelDeployment with the addresses of its pods as they are now."""
     found = {each.revision: each.endpoints for each in after.servings}
-    return replace(gateway, clusters=tuple(_addressed(each, name, found) for each in gateway.clusters))
+    return tuple(_addressed(each, found) for each in clusters)
 
 
-def _addressed(cluster: Cluster, deployment: str, found: dict[str, tuple[Endpoint, ...]]) -> Cluster:
-    labels = dict(cluster.labels)
-    if not isinstance(cluster.servers, Pods) or labels.get("deployment") != deployment:
+def same_routes(before: Model, after: Model) -> bool:
+    """Whether nothing but addresses may differ in what is made of one ModelDeployment.
+
+    Where it does, everything must be translated anew: another spec or revision, the first pod or the last one, or
+    shares of revisions, which follow their pods.
+    """
+    return _rest(before) == _rest(after) and sum(bool(each.endpoints) for each in after.servings) <= 1
+
+
+def _addressed(cluster: Cluster, found: dict[str, tuple[Endpoint, ...]]) -> Cluster:
+    if not isinstance(cluster.servers, Pods):
         return cluster
-    endpoints = found.get(labels["revision"], ())
+    endpoints = found.get(dict(cluster.labels)["revision"], ())
     return replace(cluster, servers=replace(cluster.servers, endpoints=endpoints))
 
 

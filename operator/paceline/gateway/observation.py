@@ -10,7 +10,7 @@ from paceline.api.consumer import Consumer
 from paceline.api.engine_spec import EngineType
 from paceline.api.gateway import Gateway
 from paceline.api.modeldeployment import ModelDeployment
-from paceline.gateway.ir import Endpoint, External, Objective, Service
+from paceline.gateway.ir import Endpoint, Objective, Service
 
 NO_OBJECTIVE = Objective()
 
@@ -28,6 +28,8 @@ class Serving:
         health_path: Answers 200 while an engine can serve; "" where none is known.
         locked: They answer only who brings the key of the ModelDeployment.
         context_tokens: What they read and write at most for a request; None where that is not known.
+        capacity: Requests that one of them computes at a time; None where that is not known, and as many as come are
+            let through.
     """
 
     revision: str
@@ -38,6 +40,7 @@ class Serving:
     health_path: str = ""
     locked: bool = False
     context_tokens: int | None = None
+    capacity: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,6 @@ class Model:
         weights: Shares of its revisions by their label; empty: as many as each has pods that are ready.
         saturated: Its engines are full, so that further requests wait.
         objective: Targets of its requests.
-        capacity: Requests that one of its engines takes at a time; None where that is not known, and as many as come
-            are let through once an engine is ready.
     """
 
     md: ModelDeployment
@@ -58,7 +59,6 @@ class Model:
     weights: Mapping[str, int] = field(default_factory=dict)
     saturated: bool = False
     objective: Objective = NO_OBJECTIVE
-    capacity: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,9 @@ class Site:
     Attributes:
         ledger: Who is asked for admission.
         hosts: Names of hosts that External backends may have, *.example.com for all below it, * for every one.
-        adapter: Who checks answers against a schema; None: nobody does.
+        adapter: The gateway's pods have somebody who checks answers against a schema.
+        collector: Who gets spans of requests; None: nobody.
+        traced_percent: Share of requests that have some.
         folder: Where Secrets are mounted in the gateway's pods, each in a folder of its own name.
         ca_file: Who may have signed the certificates of External backends.
         port: Where the gateway's container listens; the Service has the listener's.
@@ -76,7 +78,9 @@ class Site:
 
     ledger: Service
     hosts: tuple[str, ...] = ()
-    adapter: External | None = None
+    adapter: bool = False
+    collector: Service | None = None
+    traced_percent: int = 1
     folder: str = "/etc/paceline/secrets"
     ca_file: str = "/etc/ssl/certs/ca-certificates.crt"
     port: int = 8080
@@ -91,11 +95,12 @@ class Observation:
         gateways: All that are known, of every namespace.
         consumers: The same.
         models: The same.
-        namespaces: Labels of namespaces. One that is not here has its name alone.
+        namespaces: Labels of namespaces. Of one that is not here only the name is known.
+        labelled: Whether labels of namespaces can be read at all.
         texts: Of ConfigMaps of the Gateway's namespace, by their name and key; what is not here is missing.
-        exhausted: Namespace and name of Consumers whose Soft budget is spent.
         zones: Names of the time zones that there are.
         peers: The gateway's own pods that are ready.
+        issuers: Key sets that are known already, by their issuers: that of the cluster itself.
         now: For prices that begin to hold.
     """
 
@@ -106,7 +111,8 @@ class Observation:
     consumers: tuple[Consumer, ...] = ()
     models: tuple[Model, ...] = ()
     namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    labelled: bool = True
     texts: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    exhausted: frozenset[tuple[str, str]] = frozenset()
     zones: frozenset[str] = frozenset({"UTC"})
     peers: tuple[Endpoint, ...] = ()
+    issuers: Mapping[str, str] = field(default_factory=dict)

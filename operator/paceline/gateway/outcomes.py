@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from paceline.api.record import Outcome
-from paceline.gateway.envoy.bootstrap import AGENT
+from paceline.gateway.envoy.bootstrap import ADAPTER, AGENT
 from paceline.gateway.lines import Line
 
 #: The client left: its connection, or its stream within one.
@@ -17,7 +17,7 @@ _CALLERS = frozenset({400, 413, 415, 422})
 
 def alone(line: Line) -> bool:
     """The gateway answered by itself; the list of models too, which is in no other server's gift."""
-    return line.attempts == 0 or line.cluster == AGENT
+    return line.attempts == 0 or line.cluster in {AGENT, ADAPTER}
 
 
 def of_request(line: Line) -> Outcome:
@@ -51,7 +51,8 @@ def _by_itself(line: Line) -> Outcome:
 
 
 def _by_server(code: int) -> Outcome:
-    if 0 < code < 400:
+    # A server that sends elsewhere, or wants to speak something else, has given no answer.
+    if 200 <= code < 300:
         return Outcome.COMPLETED
     if code == 429:
         return Outcome.SHED

@@ -38,6 +38,10 @@ def _told(
         consumer = callers[key.namespace, key.consumer].consumer
         words = f"{problem.name} (namespace, Secret, key): {problem.message}"
         yield of_consumer(consumer, consumer_reasons.SECRET_INVALID, credential(consumer, problem.name), words)
+    elif problem.kind == "Identity":
+        identity = next(each for each in made.identities if each.name == problem.name)
+        consumer = callers[identity.namespace, identity.consumer].consumer
+        yield of_consumer(consumer, consumer_reasons.INVALID_SPEC, identity.name, problem.message)
     elif problem.kind == "Policy":
         for each in callers.values():
             if each.policy.name == problem.name:

@@ -19,11 +19,24 @@ def queue(model: Model) -> LedgerDeployment:
     metrics = _metrics(model.servings)
     return LedgerDeployment(
         name=f"{model.md.namespace}/{model.md.name}",
-        capacity_per_engine=model.capacity or _ENDLESS,
+        capacity_per_engine=_per_engine(model.servings),
         engines=len(endpoints),
         engine_urls=tuple(sorted(map(_url, endpoints))) if metrics else (),
         metrics=metrics or EngineMetrics(),
+        slo=model.md.spec.slo,
     )
+
+
+def _per_engine(servings: Iterable[Serving]) -> int:
+    """The share of one engine in what all that are ready compute at a time, rounded down.
+
+    In a rollout revisions may take different numbers. Before an engine is ready nobody gets a place anyway.
+    """
+    ready = [each for each in servings if each.endpoints]
+    known = [each.capacity * len(each.endpoints) for each in ready if each.capacity]
+    if not ready or len(known) < len(ready):
+        return _ENDLESS
+    return min(max(sum(known) // sum(len(each.endpoints) for each in ready), 1), _ENDLESS)
 
 
 def _metrics(servings: Iterable[Serving]) -> EngineMetrics | None:

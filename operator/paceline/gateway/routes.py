@@ -11,10 +11,11 @@ from paceline.api.reason import Reason
 from paceline.api.route_spec import Route as Entry
 from paceline.gateway import texts
 from paceline.gateway.admission import NO_WAIT, Wait, branches, wait
-from paceline.gateway.backends import Part, cluster_name, parts
+from paceline.gateway.backends import Part, parts
 from paceline.gateway.finding import Finding, of_gateway
 from paceline.gateway.ir import (
     Branch,
+    Check,
     Cluster,
     External,
     Mirror,
@@ -26,7 +27,7 @@ from paceline.gateway.ir import (
     Target,
 )
 from paceline.gateway.mirror import copied
-from paceline.gateway.observation import NO_OBJECTIVE, Site
+from paceline.gateway.observation import NO_OBJECTIVE
 from paceline.gateway.shares import reduced
 from paceline.gateway.surroundings import Surroundings
 from paceline.gateway.unresolved import Unresolved
@@ -46,7 +47,6 @@ class Translated:
         clusters: All that it refers to.
         answering: The servers that tokens are paid to.
         waits: How requests wait for engines.
-        schema: That answers are checked against; "" for none.
     """
 
     entry: Entry
@@ -54,7 +54,6 @@ class Translated:
     clusters: tuple[Cluster, ...] = ()
     answering: tuple[Part, ...] = ()
     waits: Wait = NO_WAIT
-    schema: str = ""
     findings: tuple[Finding, ...] = ()
 
 
@@ -119,26 +118,21 @@ def _answered(
     Raises:
         Unresolved: a prompt, a schema or who checks answers against it cannot be had.
     """
-    every, site = _parts(groups), around.site
+    every = _parts(groups)
     reached = {each.cluster.name: each.cluster for each in every} | ({copies.name: copies} if copies else {})
     target = replace(
         _target(entry, groups, reached.values()),
         prompt=texts.prompt(entry.prompt_ref, around.texts),
         mirror=Mirror(copies.name, entry.mirror.weight_percent) if copies and entry.mirror else None,
+        check=_check(entry, around),
     )
-    schema = texts.schema(entry.response_schema_ref, around.texts)
-    if schema is not None:
-        adapter = _adapter(entry, site)
-        target = replace(target, groups=((Share(adapter.name),),))
-        reached = {adapter.name: adapter} | ({copies.name: copies} if copies else {})
     waits = wait(entry.waiting, every)
     return Translated(
         entry,
-        Route(entry.model, branches(target, site.ledger.name, waits, reserved)),
+        Route(entry.model, branches(target, around.site.ledger.name, waits, reserved)),
         clusters=tuple(reached.values()),
         answering=tuple(every),
         waits=waits,
-        schema=schema or "",
     )
 
 
@@ -168,11 +162,18 @@ def _shares(group: list[_Resolved]) -> tuple[Share, ...]:
     return tuple(Share(name, weight) for (name, _), weight in zip(pairs, weights, strict=True))
 
 
-def _adapter(entry: Entry, site: Site) -> Cluster:
-    """Who asks in the gateway's stead, and checks what is answered."""
-    if site.adapter is None:
+def _check(entry: Entry, around: Surroundings) -> Check | None:
+    """What answers are held against.
+
+    Raises:
+        Unresolved: it is not there, cannot be used, or nobody would do it.
+    """
+    schema = texts.schema(entry.response_schema_ref, around.texts)
+    if schema is None:
+        return None
+    if not around.site.adapter:
         raise Unresolved(reasons.NOT_CHECKED, "its responseSchemaRef needs an adapter, and none is installed")
-    return Cluster(cluster_name("answers", "adapter", entry.model), site.adapter, entry.model, ours=True)
+    return Check(schema, again=entry.on_invalid_response == "RetryOnce")
 
 
 def _remarks(entry: Entry, groups: list[list[_Resolved]], around: Surroundings) -> list[Finding]:

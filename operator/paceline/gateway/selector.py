@@ -15,6 +15,11 @@ def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
     return alike and all(_holds(each, labels) for each in selector.match_expressions)
 
 
+def keys(selector: LabelSelector) -> frozenset[str]:
+    """Labels that it asks for."""
+    return frozenset((*selector.match_labels, *(each.key for each in selector.match_expressions)))
+
+
 def _holds(test: LabelRequirement, labels: Mapping[str, str]) -> bool:
     if test.operator == "Exists":
         return test.key in labels

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 CLUSTERS, ROUTES, LISTENERS = "cds.json", "rds.json", "lds.json"
 #: These refer to all others, and each to those before it; the last is read when a proxy starts.
 _ORDERED = (CLUSTERS, ROUTES, LISTENERS, "bootstrap.json")
+_FILES = re.compile(r"/(eds/[A-Za-z0-9._-]+\.json)")
 _ENDPOINTS = re.compile(r"eds/[A-Za-z0-9._-]+\.json")
 
 
@@ -51,8 +52,13 @@ def steps(old: Mapping[str, str], new: Mapping[str, str]) -> list[Step]:
 
 
 def endpoints(files: Mapping[str, str]) -> frozenset[str]:
-    """Places of files with addresses that the clusters name: the proxy takes no cluster whose file is not there."""
+    """Places of addresses that the clusters name, as files or on a stream: no cluster begins without its own."""
     return frozenset(_ENDPOINTS.findall(files.get(CLUSTERS, "")))
+
+
+def watched(files: Mapping[str, str]) -> frozenset[str]:
+    """Those of them that the proxy reads from files."""
+    return frozenset(_FILES.findall(files.get(CLUSTERS, "")))
 
 
 def _both(old: str, new: str) -> str:

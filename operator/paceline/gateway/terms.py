@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from paceline.api import consumer_reasons as reasons
 from paceline.api.consumer_spec import ConsumerLimits
@@ -12,8 +12,8 @@ from paceline.api.ledger_config import LedgerBackend, LedgerConsumer, LedgerDepl
 from paceline.gateway.backends import Part
 from paceline.gateway.consumers import Caller
 from paceline.gateway.finding import Finding, of_consumer
-from paceline.gateway.ir import Route, Target
-from paceline.gateway.observation import Observation
+from paceline.gateway.ir import FEEDBACK_BYTES, Route, Target
+from paceline.gateway.observation import Model, Observation
 from paceline.gateway.queue import queue
 from paceline.gateway.routes import Translated
 
@@ -24,7 +24,7 @@ class Terms:
 
     Attributes:
         consumers: That may call it, in the order of their names.
-        deployments: For whose engines its requests wait, in the order of their names.
+        deployments: Those that answer its requests, in the order of their names.
     """
 
     gateway: LedgerGateway
@@ -45,15 +45,21 @@ def terms(
     """
     name = f"{seen.gateway.namespace}/{seen.gateway.name}"
     told = sorted((_route(each) for each in routes if each.answering), key=lambda one: one.model)
-    queues = {each.deployment for each in told} - {""}
+    answering = {part.deployment for each in routes if each.answering for part in each.answering} - {""}
     models = {f"{each.md.namespace}/{each.md.name}": each for each in seen.models}
     return Terms(
         LedgerGateway(
             name=name, prices=prices, routes=tuple(told), anonymous=seen.gateway.spec.authentication == "None"
         ),
         tuple(sorted((_consumer(each, name, seen.zones) for each in callers), key=lambda one: one.name)),
-        tuple(queue(models[each]) for each in sorted(queues)),
+        tuple(queue(models[each]) for each in sorted(answering)),
     )
+
+
+def requeued(found: Terms, model: Model) -> Terms:
+    """The part after pods of one ModelDeployment came or went: where its requests wait, they wait for other engines."""
+    name = f"{model.md.namespace}/{model.md.name}"
+    return replace(found, deployments=tuple(queue(model) if each.name == name else each for each in found.deployments))
 
 
 def wrong_zones(callers: Iterable[Caller], zones: frozenset[str]) -> list[Finding]:
@@ -94,9 +100,9 @@ def _route(found: Translated) -> LedgerRoute:
     return LedgerRoute(
         model=entry.model,
         backends=tuple(dict.fromkeys(_backend(each) for each in found.answering)),
-        attempts=1 + entry.retry.attempts,
+        attempts=(1 + entry.retry.attempts) * (2 if _again(found.route) else 1),
         longest_seconds=entry.timeout_seconds,
-        prompt_bytes=_prompt_bytes(found.route),
+        prompt_bytes=_prompt_bytes(found.route) + (FEEDBACK_BYTES if _again(found.route) else 0),
         context_tokens=_context_tokens(found.answering),
         deployment=found.waits.deployment,
         waiting=entry.waiting,
@@ -107,6 +113,12 @@ def _prompt_bytes(route: Route) -> int:
     """Of what is put before each conversation."""
     prompts = [each.target.prompt for each in route.branches if isinstance(each.target, Target) and each.target.prompt]
     return max((len(each.text.encode("utf-8", "surrogatepass")) for each in prompts), default=0)
+
+
+def _again(route: Route) -> bool:
+    """Whether an answer that does not match a schema is asked for once more."""
+    targets = [each.target for each in route.branches if isinstance(each.target, Target)]
+    return any(each.check.again for each in targets if each.check)
 
 
 def _context_tokens(every: Iterable[Part]) -> int | None:

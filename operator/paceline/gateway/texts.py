@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from jsonschema.exceptions import SchemaError
@@ -13,10 +13,12 @@ from paceline.api import gateway_reasons as reasons
 from paceline.api.gateway import Gateway
 from paceline.api.references import ConfigMapKey
 from paceline.api.route_spec import PromptVersion
-from paceline.gateway.check import MAX_PROMPT_BYTES
+from paceline.gateway.check import MAX_PROMPT_BYTES, MAX_SCHEMA_BYTES
 from paceline.gateway.ir import Prompt
 from paceline.gateway.unresolved import Unresolved
 
+#: Members of a schema that have any values, in which nothing is a reference.
+_DATA = {"const", "enum", "default", "example", "examples"}
 #: By name and key of a ConfigMap.
 Texts = Mapping[tuple[str, str], str]
 
@@ -52,10 +54,26 @@ def schema(ref: ConfigMapKey | None, texts: Texts) -> str | None:
     if ref is None:
         return None
     text = _text((ref.name, ref.key), texts)
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_SCHEMA_BYTES:
+        words = f"the schema in ConfigMap {ref.name}, key {ref.key}, has more than {MAX_SCHEMA_BYTES} bytes"
+        raise Unresolved(reasons.REFERENCE_INVALID, words)
     if problem := _schema_problem(text):
         words = f"ConfigMap {ref.name}, key {ref.key}, is no JSON Schema: {problem}"
         raise Unresolved(reasons.REFERENCE_INVALID, words)
     return text
+
+
+def _away(part: object) -> Iterator[str]:
+    """References that lead out of a schema: nobody fetches what they name."""
+    if isinstance(part, list):
+        for each in part:
+            yield from _away(each)
+    elif isinstance(part, dict):
+        for name, each in part.items():
+            if name in {"$ref", "$dynamicRef", "$recursiveRef"} and isinstance(each, str):
+                yield from [] if each.startswith("#") else [each]
+            elif name not in _DATA:
+                yield from _away(each)
 
 
 def _place(ref: PromptVersion) -> tuple[str, str]:
@@ -76,6 +94,8 @@ def _schema_problem(text: str) -> str:
         if not isinstance(document, dict):
             return "it must be a JSON object"
         validator_for(document).check_schema(document)
+        if away := next(_away(document), ""):
+            return f"it refers to {away[:200]!r}, and only references within it, which begin with #, are followed"
     except RecursionError:
         return "it is nested too deeply"
     except ValueError as error:

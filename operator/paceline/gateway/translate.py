@@ -9,9 +9,10 @@ from paceline.api.gateway_reasons import NO_ROUTES, UNPRICED
 from paceline.gateway import ir
 from paceline.gateway.check import check, sound
 from paceline.gateway.claims import hostnames
-from paceline.gateway.consumers import Caller, callers, digested
+from paceline.gateway.consumers import Caller, callers, digested, unread
 from paceline.gateway.entries import entries
 from paceline.gateway.finding import Finding, of_gateway
+from paceline.gateway.identities import identities, issuers
 from paceline.gateway.keys import keys
 from paceline.gateway.mounts import certificate, mounts
 from paceline.gateway.observation import Observation
@@ -36,7 +37,6 @@ class Translation:
         terms: For the ledger.
         mounts: Secrets of the Gateway's namespace that its pods need, by name, each with the keys in it.
         unhealthy: Models whose requests nobody answers now, in order.
-        schemas: That answers are checked against, by model, for the adapter.
     """
 
     gateway: ir.Gateway
@@ -44,7 +44,6 @@ class Translation:
     terms: Terms
     mounts: Mapping[str, tuple[str, ...]]
     unhealthy: tuple[str, ...]
-    schemas: Mapping[str, str]
 
 
 def translate(seen: Observation, secrets: Mapping[str, str]) -> Translation:
@@ -57,17 +56,19 @@ def translate(seen: Observation, secrets: Mapping[str, str]) -> Translation:
     calling, of_callers = callers(seen)
     calling = [] if _open(seen) else calling
     known, of_keys = keys(calling, secrets)
+    tokens, of_tokens = identities(calling, seen)
     names, of_names = hostnames(seen.gateway, seen.gateways)
     priced, of_prices = prices(seen.gateway)
     routes, of_entries = _routes(seen, calling, Surroundings.of(seen, priced))
-    made = _made(seen, names, calling, routes, known)
+    made = _made(seen, names, calling, routes, known, tokens)
     problems = check(made, secrets)
     kept = _kept(made, problems, secrets)
     findings = {
-        *(of_callers + of_keys + of_names + of_prices + of_entries),
+        *(of_callers + of_keys + of_tokens + of_names + of_prices + of_entries),
         *(finding for each in routes for finding in each.findings),
         *told(problems, made, seen, calling),
         *wrong_zones(calling, seen.zones),
+        *unread(seen),
         *_remarks(seen, calling, routes),
     }
     return Translation(
@@ -76,7 +77,6 @@ def translate(seen: Observation, secrets: Mapping[str, str]) -> Translation:
         terms=terms(seen, calling, priced, routes),
         mounts=mounts(seen.gateway.spec, kept, seen.site.folder),
         unhealthy=unhealthy(kept),
-        schemas={each.entry.model: each.schema for each in routes if each.schema},
     )
 
 
@@ -118,24 +118,29 @@ def _made(
     calling: Iterable[Caller],
     routes: Iterable[Translated],
     known: Iterable[ir.Key],
+    tokens: list[ir.Identity],
 ) -> ir.Gateway:
     """Everything in neutral terms, whether or not it is right. In order, so that equal worlds come to equal files."""
     gateway, site = seen.gateway, seen.site
     policies = {each.policy.name: each.policy for each in calling} | ({_ANYBODY.name: _ANYBODY} if _open(seen) else {})
     clusters = {cluster.name: cluster for each in routes for cluster in each.clusters}
-    denied = [found for each in calling if (found := each.denied(seen.exhausted))]
+    denied = [found for each in calling if (found := each.denied)]
     return ir.Gateway(
         name=gateway.name,
         namespace=gateway.namespace,
         listener=_listener(seen, names),
         policies=tuple(policies[name] for name in sorted(policies)),
         keys=tuple(sorted(known, key=lambda each: each.reference)),
+        identities=tuple(sorted(tokens, key=lambda each: each.name)),
+        issuers=issuers(tokens, seen),
         routes=tuple(sorted((each.route for each in routes), key=lambda each: each.model)),
         clusters=tuple(clusters[name] for name in sorted(clusters)),
-        services=(site.ledger,),
+        services=(site.ledger, *([site.collector] if site.collector else [])),
         denied=tuple(sorted(denied, key=lambda each: each.client)),
         peers=seen.peers,
         anonymous=_ANYBODY.name if _open(seen) else "",
+        adapter_port=ir.ADAPTER_PORT if site.adapter else 0,
+        tracing=ir.Tracing(site.collector.name, site.traced_percent) if site.collector else None,
     )
 
 

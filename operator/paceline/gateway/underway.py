@@ -9,7 +9,7 @@ from typing import Any
 
 from paceline.api.record import MOST_TOKENS, Outcome, Purpose, Record
 from paceline.gateway import outcomes, tokens
-from paceline.gateway.envoy.bootstrap import AGENT
+from paceline.gateway.envoy.bootstrap import ADAPTER, AGENT
 from paceline.gateway.ir import ANYBODY
 from paceline.gateway.lines import Line
 from paceline.gateway.tokens import NONE, Tokens
@@ -21,6 +21,8 @@ _LONGEST_US = 366 * 86_400 * 1_000_000
 _LONGEST_CLIENT = 512
 #: No class.
 _OTHER = "other"
+#: Between the id of a request and the number of one that the adapter makes for it.
+ASK = ":"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +48,37 @@ class Underway:
         beat: When it was heard of last, see `Journal`.
         last: What the proxy said last of the request itself.
         attempts: What it said last of each attempt, by when that began.
+        asked: The adapter's requests for this one, by their numbers.
+        end: Its last line.
     """
 
     beat: int
     last: Line | None = None
     attempts: dict[str, Line] = field(default_factory=dict)
+    asked: dict[str, Underway] = field(default_factory=dict)
+    end: Line | None = None
 
     @property
     def heard_us(self) -> int:
         """When the proxy spoke of it last, microseconds since 1970."""
         return max(each.emitted_us for each in self._lines())
 
+    @property
+    def settled(self) -> bool:
+        """It is over, and nothing is to come of the adapter's requests either.
+
+        The adapter answers when its own requests are over. Where its client left first, or it could not be reached,
+        one of them may be on its way, of which there is no line yet.
+        """
+        if self.end is None or not all(each.end for each in self.asked.values()):
+            return False
+        return not adapted(self.end) or self.end.details == "via_upstream"
+
     def hear(self, line: Line) -> None:
-        """Take a line of this request that is not its last."""
+        """Take a line of this request."""
+        if line.type == "DownstreamEnd":
+            self.end = line
+            return
         if not line.of_attempt:
             self.last = line
             return
@@ -68,18 +88,20 @@ class Underway:
         client = line.client or (known.client if known else "")
         self.attempts[line.started] = replace(line, client=client)
 
-    def ended(self, end: Line, gate: Gate) -> list[Record]:
-        """Its records.
+    def written(self, gate: Gate) -> list[Record]:
+        """Its records. Without a last line the proxy is gone, or silent, and none will come."""
+        numbers = sorted(self.asked, key=lambda one: (len(one), one))
+        found = [record for each in numbers for record in self.asked[each].written(gate) if record.attempt]
+        if found:
+            return _as_one(found)
+        if self.end is None:
+            return self._interrupted(gate)
+        return _Written(gate, self.end, self._ordered()).records(outcomes.of_request(self.end))
 
-        Args:
-            end: Its last line.
-            gate: Whose log it is.
-        """
-        return _Written(gate, end, self._ordered()).records(outcomes.of_request(end))
-
-    def interrupted(self, gate: Gate) -> list[Record]:
-        """Its records, if the proxy is gone and no further line will come."""
+    def _interrupted(self, gate: Gate) -> list[Record]:
         ordered = self._ordered()
+        if not (ordered or self.last):
+            return []
         last = self.last or _guess(ordered)
         late = replace(
             last,
@@ -91,10 +113,33 @@ class Underway:
         return _Written(gate, late, ordered).records(Outcome.INTERRUPTED)
 
     def _lines(self) -> list[Line]:
-        return [*self.attempts.values(), *([self.last] if self.last else [])]
+        own = [*self.attempts.values(), *(each for each in (self.last, self.end) if each)]
+        return [*own, *(line for each in self.asked.values() for line in each._lines())]
 
     def _ordered(self) -> list[Line]:
         return [self.attempts[began] for began in sorted(self.attempts, key=lambda one: (len(one), one))]
+
+
+def adapted(line: Line) -> bool:
+    """The request was given to the adapter, which asks for it."""
+    return line.cluster == ADAPTER and line.attempts > 0
+
+
+def _as_one(records: list[Record]) -> list[Record]:
+    """All attempts of the adapter's requests, as those of the one that they were made for."""
+    request_id, count = records[0].request_id.partition(ASK)[0], len(records)
+    revisions = [(each.deployment, each.revision) if each.deployment else each.backend for each in records]
+    return [
+        replace(
+            each,
+            id=f"{request_id}.{number}",
+            request_id=request_id,
+            attempt=number,
+            attempts=count,
+            superseded=each.superseded or bool(each.backend and revisions[number - 1] in revisions[number:]),
+        )
+        for number, each in enumerate(records, 1)
+    ]
 
 
 def _guess(attempts: list[Line]) -> Line:
@@ -117,8 +162,8 @@ class _Written:
     def __init__(self, gate: Gate, end: Line, attempts: list[Line]) -> None:
         self._gate = gate
         self._end = end
-        # The agent is no backend.
-        own = end.cluster == AGENT
+        # The agent and the adapter are no backends.
+        own = end.cluster in {AGENT, ADAPTER}
         self._attempts = [] if own else attempts
         self._count = 0 if own else min(max(end.attempts, len(attempts)), _MOST_ATTEMPTS)
         self._asked = _object(end.request)
@@ -193,7 +238,8 @@ class _Written:
             backend=_text(labels, "backend"),
             deployment=_text(labels, "deployment", _LONGEST_OBJECT),
             revision=_text(labels, "revision"),
-            request_class=_text(target, "class") or self._gate.classes.get(_policy(client), _OTHER),
+            request_class=self._class(target, client),
+            conversation=_text(self._asked, "conversation"),
             attempt=number,
             attempts=self._count,
             purpose=Purpose.USER,
@@ -206,8 +252,14 @@ class _Written:
             usage_source=used.source,
             ttft_target_us=_target(target, "ttft"),
             tpot_target_us=_target(target, "tpot"),
+            media=_count(self._asked, "media"),
             **{"superseded": False, "ttft_us": None, "last_us": None, "usage_complete": False} | more,
         )
+
+    def _class(self, target: dict[str, Any], client: str) -> str:
+        """Of the branch that was taken; else what the client said, if it is trusted; else of all of its requests."""
+        said = _text(target, "class") or _text(self._asked, "class")
+        return said or self._gate.classes.get(_policy(client), _OTHER)
 
     def _since(self, moment_us: int) -> int:
         return _within(moment_us - self._end.started_us)
@@ -242,6 +294,11 @@ def _text(found: dict[str, Any], name: str, most: int = _LONGEST_NAME) -> str:
     value = found.get(name)
     plain = "".join(each for each in value if each.isprintable()) if isinstance(value, str) else ""
     return plain[:most]
+
+
+def _count(found: dict[str, Any], name: str) -> int:
+    value = found.get(name)
+    return min(max(0, value), MOST_TOKENS) if isinstance(value, int) else 0
 
 
 def _target(target: dict[str, Any], name: str) -> int | None:

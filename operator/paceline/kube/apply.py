@@ -10,10 +10,12 @@ from paceline.api.names import ANNOTATION_APPLIED
 from paceline.errors import Conflict, NotFound, PacelineError, Stalled, Waiting
 from paceline.kube.cache import Cache, Child
 from paceline.kube.client import APPLY, METADATA, Api
-from paceline.kube.resources import BY_KIND, CONTROLLERREVISIONS, DEPLOYMENTS, JsonObject, Key, Resource
+from paceline.kube.resources import BY_KIND, CONFIGMAPS, CONTROLLERREVISIONS, DEPLOYMENTS, JsonObject, Key, Resource
 from paceline.kube.subset import covers
 from paceline.kube.views import view_of
 
+#: Nobody adds anything to these, so that what was sent is what there is.
+_AS_SENT = frozenset({CONFIGMAPS, CONTROLLERREVISIONS})
 #: Items of a LIST do not say what they are.
 _LEFT_OUT = ("apiVersion", "kind")
 
@@ -139,7 +141,8 @@ class Applier:
         )
         child = Child.parse(self.cache.family, resource, answer, whole=False)
         if child is not None:
-            if resource in self.cache.family.read - self.cache.family.watched:  # nobody else will show what was sent
+            shown = self.cache.family.watched - _AS_SENT
+            if resource in self.cache.family.read - shown:
                 child = replace(child, view=view_of(resource, wanted), viewed=child.version)
             self.cache.put(resource, key, child)
             self.cache.record(resource, key, stamp, child)

@@ -78,7 +78,8 @@ class Family:
         return Key(metadata["namespace"], name) if name else None
 
 
-_WATCHED = frozenset({DEPLOYMENTS, PODS, ENDPOINTSLICES})
+#: Who does not lead reads how pods are asked from revisions that the leader made, and may not learn of them late.
+_WATCHED = frozenset({DEPLOYMENTS, PODS, ENDPOINTSLICES, CONTROLLERREVISIONS})
 
 MODELS = Family(
     MODELDEPLOYMENTS,
@@ -88,7 +89,7 @@ MODELS = Family(
     ),
     observed=(PODS, ENDPOINTSLICES),
     watched=_WATCHED,
-    read=_WATCHED | {CONTROLLERREVISIONS},
+    read=_WATCHED,
     manager="paceline-modeldeployment",
 )  # fmt: skip
 
@@ -97,8 +98,8 @@ DOORS = Family(
     LABEL_GATEWAY,
     applied=(SERVICEACCOUNTS, CONFIGMAPS, SERVICES, PODDISRUPTIONBUDGETS, DEPLOYMENTS),
     observed=(PODS,),
-    watched=frozenset({DEPLOYMENTS, PODS}),
-    read=frozenset({DEPLOYMENTS, PODS}),
+    watched=frozenset({CONFIGMAPS, DEPLOYMENTS, PODS}),
+    read=frozenset({CONFIGMAPS, DEPLOYMENTS, PODS}),
     manager="paceline-gateway",
 )
 #: The Secret with a generated key is made once and never looked at in lists: nobody is to list Secrets.

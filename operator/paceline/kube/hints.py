@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from paceline.kube.cache import Cache, Child, Owner
 from paceline.kube.family import Family
-from paceline.kube.resources import ENDPOINTSLICES, Key, Resource
+from paceline.kube.resources import CONFIGMAPS, ENDPOINTSLICES, Key, Resource
 
 
 class Hint(NamedTuple):
@@ -28,7 +28,8 @@ def take(cache: Cache, hint: Hint) -> tuple[Key, bool] | None:
     """Correct the cache by a hint.
 
     Returns:
-        The owner to look at, and whether it itself changed (at once) or a child (soon); None: no news.
+        The owner to look at, and whether at once: it itself changed, or what the leader says of it. Other children
+        change in bursts. None: no news.
     """
     if isinstance(hint.item, Owner):
         news = cache.drop_owner(hint.key, hint.item.uid) if hint.gone else cache.put_owner(hint.key, hint.item)
@@ -38,4 +39,4 @@ def take(cache: Cache, hint: Hint) -> tuple[Key, bool] | None:
     else:
         news = cache.put(hint.resource, hint.key, hint.item)
     # Slices are kept for those who route; a decision reads the same from the pods.
-    return (hint.item.owner, False) if news and hint.resource is not ENDPOINTSLICES else None
+    return (hint.item.owner, hint.resource is CONFIGMAPS) if news and hint.resource is not ENDPOINTSLICES else None

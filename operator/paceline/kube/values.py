@@ -56,9 +56,14 @@ class Values:
         return self._owners.get(key)
 
     def forget(self, key: Key) -> None:
-        """Read it anew when it is asked for again."""
-        self._known.pop(key, None)
-        self._owners.pop(key, None)
+        """Read it anew when it is asked for again; who reads it at this moment has what was there."""
+        if key in self._known:
+            self._known[key] = (0.0, self._known[key][1])
+
+    def expire(self, places: Iterable[tuple[str, str, str]]) -> None:
+        """Read these anew when they are asked for again."""
+        for namespace, name, _ in places:
+            self.forget(Key(namespace, name))
 
     async def _look(self, key: Key, limit: asyncio.Semaphore) -> None:
         async with limit:

@@ -10,7 +10,16 @@ from paceline.api.names import FETCH_ROLE, GATEWAY_ROLE
 from paceline.api.revision import Revision
 from paceline.decide.observation import DeploymentView, FetchView, PodView
 from paceline.decide.views import deployment_view, fetch_view, gateway_pod_view, pod_view
-from paceline.kube.resources import CONTROLLERREVISIONS, DEPLOYMENTS, ENDPOINTSLICES, PODS, JsonObject, Resource
+from paceline.gateway.stamp import Stamp, stamp_of
+from paceline.kube.resources import (
+    CONFIGMAPS,
+    CONTROLLERREVISIONS,
+    DEPLOYMENTS,
+    ENDPOINTSLICES,
+    PODS,
+    JsonObject,
+    Resource,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +39,7 @@ _PODS: dict[object, Callable[[JsonObject], PodView | FetchView]] = {
     GATEWAY_ROLE: gateway_pod_view,
 }
 
-View: TypeAlias = DeploymentView | PodView | FetchView | SliceView | Revision
+View: TypeAlias = DeploymentView | PodView | FetchView | SliceView | Revision | Stamp
 
 
 def view_of(resource: Resource, obj: JsonObject) -> View | None:
@@ -42,6 +51,8 @@ def view_of(resource: Resource, obj: JsonObject) -> View | None:
         return _PODS.get(role, pod_view)(obj)
     if resource is ENDPOINTSLICES:
         return _slice_view(obj)
+    if resource is CONFIGMAPS:
+        return stamp_of(obj.get("data"))
     if resource is CONTROLLERREVISIONS:
         return Revision.parse(obj)
     return None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from paceline.api.record import Record
+from paceline.api.record import Record, UsageSource
 from paceline.decide.period import Span
 from paceline.decide.pricing import PriceBook, Tokens
 from paceline.ledger.tables import ACCOUNTS, RESERVATIONS
@@ -68,9 +68,15 @@ class Till:
         self.overruns: list[str] = []
 
     def charge(self, record: Record) -> Charge:
-        """Price one attempt; what its consumer pays is spent, and no longer reserved. Nobody pays for copies."""
+        """Price one attempt; what its consumer pays is spent, and no longer reserved. Nobody pays for copies.
+
+        An answer of which nobody said what it used costs what was reserved for it, and nothing where nothing was.
+        """
         holds = self._holds.get(record.request_id, []) if record.billed else []
         charge = self._priced(record, holds[0].made_us if holds else record.started_us)
+        if record.unmeasured and record.usage_source is UsageSource.MISSING and charge.price is not None and holds:
+            # What it used is not known, so it costs what it could have used: a Hard budget is never exceeded.
+            charge = replace(charge, cost_micros=holds[0].left)
         if record.billed:
             for account, span in self._accounts.get(record.consumer, ()):
                 if charge.accounted_us in span:

@@ -118,6 +118,20 @@ def totals(
     return sums
 
 
+def latest(store: Store, since_us: int, until_us: int, span_us: int = QUARTER_US) -> dict[str, Figures]:
+    """Figures of every ModelDeployment that had requests, all revisions together, over the same time as `series`."""
+    within = (
+        (HISTORY.c.span_us == span_us)
+        & (HISTORY.c.start_us >= floor(since_us, span_us))
+        & (HISTORY.c.start_us < floor(until_us, span_us))
+    )
+    sums: dict[str, Figures] = {}
+    with store.reading() as tx:
+        for (deployment, *_), figures in _read(tx, within).items():
+            sums.setdefault(deployment, Figures()).merge(figures)
+    return sums
+
+
 def _around(keys: Iterable[Key]) -> sa.ColumnElement[bool]:
     """All rows of these deployments at these times, and few others."""
     deployments, _, starts, _ = (sorted(set(part)) for part in zip(*keys, strict=True))

@@ -21,19 +21,19 @@ class News:
     """An attempt that somebody pays for.
 
     Attributes:
+        deployment: Whose engine it reached; "" for none.
         over: The request has no further attempt.
     """
 
     request_id: str
     consumer: str
-    gateway: str
-    route: str
+    deployment: str
     over: bool
 
     @classmethod
     def of(cls, record: Record) -> News:
         """What is new with a record."""
-        return cls(record.request_id, record.consumer, record.gateway, record.route, record.last)
+        return cls(record.request_id, record.consumer, record.deployment, record.last)
 
 
 def newest(store: Store) -> int:
@@ -48,10 +48,10 @@ def after(store: Store, number: int) -> tuple[int, list[News]]:
     Returns:
         The number of the last record that was looked at, and the news.
     """
-    columns = [RECORDS.c[name] for name in ("seq", "purpose", "request_id", "consumer", "gateway", "route")]
+    columns = [RECORDS.c[name] for name in ("seq", "purpose", "request_id", "consumer", "deployment")]
     over = (RECORDS.c.attempt == RECORDS.c.attempts).label("over")
     query = sa.select(*columns, over).where(RECORDS.c.seq > number).order_by(RECORDS.c.seq).limit(PAGE)
     with store.reading() as tx:
         rows = tx.execute(query).all()
-    news = [News(*row[2:6], over=bool(row[6])) for row in rows if row[1] in _BILLED]
+    news = [News(*row[2:5], over=bool(row[5])) for row in rows if row[1] in _BILLED]
     return (rows[-1][0] if rows else number), news

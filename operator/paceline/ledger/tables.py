@@ -74,11 +74,14 @@ RECORDS = Table(
     Column("usage_complete", Boolean, nullable=False),
     _number("ttft_target_us", nullable=True),
     _number("tpot_target_us", nullable=True),
+    Column("media", BigInteger, nullable=False, server_default="0"),
     # What the ledger adds. accounted_us: when it counts and by which time it is priced. price: its name.
     _number("accounted_us"),
     _number("cost_micros"),
     Column("price", Text),
     _number("received_us"),
+    # Of the record; the release before writes none.
+    Column("conversation", Text),
     Index("records_id", "id", unique=True),
     Index("records_time", "accounted_us", "seq"),
     sqlite_autoincrement=True,

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-import ssl
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import aiohttp
 
 from paceline import metrics
 from paceline.api.ledger_config import LedgerConfig
+from paceline.errors import PacelineError
 from paceline.gateway.document import document
 from paceline.gateway.terms import Terms
 from paceline.kube.backoff import Backoff
-from paceline.settings import Gateways, OperatorSettings
+from paceline.reconcile import ledger_access
+from paceline.settings import OperatorSettings
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +24,8 @@ log = logging.getLogger(__name__)
 _GATHER_SECONDS = 0.1
 #: Without the Lease, whether it is there by now.
 _LOOK_SECONDS = 0.5
-_TIMEOUT = aiohttp.ClientTimeout(total=10)
+#: While nothing changes, whether the ledger still has it: a ledger may have lost its database, or got another one.
+_ASK_SECONDS = 5.0
 
 
 class Bookkeeper:
@@ -34,6 +36,7 @@ class Bookkeeper:
             not told of is refused.
         settings: In force.
         allowed: Whether this process decides.
+        authority: Who may have signed the ledger's certificate, as PEM; raises PacelineError while nobody has.
     """
 
     def __init__(
@@ -41,7 +44,9 @@ class Bookkeeper:
         parts: Callable[[], Iterable[Terms] | None],
         settings: Callable[[], OperatorSettings],
         allowed: Callable[[], bool],
+        authority: Callable[[], str],
     ) -> None:
+        self._authority = authority
         self._parts = parts
         self._settings = settings
         self._allowed = allowed
@@ -57,9 +62,9 @@ class Bookkeeper:
     async def run(self) -> None:
         """Bring what holds at first and then each change, until cancelled; what cannot be brought is tried again."""
         self._changed.set()
-        async with aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        async with ledger_access.session() as session:
             while True:
-                await self._changed.wait()
+                await self._due(session)
                 await asyncio.sleep(_GATHER_SECONDS)
                 if not self._allowed():
                     self._told = None  # whoever leads meanwhile tells it something else
@@ -73,6 +78,28 @@ class Bookkeeper:
                 if not self._allowed():
                     self._changed.set()
 
+    async def _due(self, session: aiohttp.ClientSession) -> None:
+        """Wait until something changed, or the ledger lacks what it was told."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ASK_SECONDS):
+                    await self._changed.wait()
+                return
+            if self._told and await self._known(session) != self._told.generation:
+                self._told = None
+                return
+
+    async def _known(self, session: aiohttp.ClientSession) -> int:
+        """Generation of the document that the ledger has; 0: none, or it cannot be asked."""
+        given = self._settings().gateways
+        try:
+            token, trusted = ledger_access.credentials(given, self._authority())
+            headers = {"Authorization": f"Bearer {token}"}
+            async with session.get(ledger_access.url(given, "/v1/config"), headers=headers, ssl=trusted) as answer:
+                return int((await answer.json(content_type=None))["generation"])
+        except (OSError, aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError, PacelineError):
+            return 0  # bringing it tells why
+
     async def _bring(self, session: aiohttp.ClientSession) -> bool:
         """Whether the ledger has what holds now."""
         parts = self._parts()
@@ -82,15 +109,16 @@ class Bookkeeper:
         if self._last is self._told:
             return True
         given = self._settings().gateways
-        url = f"https://{given.ledger_host}:{given.ledger_port}/v1/config"
         body = self._last.model_dump_json(by_alias=True, exclude_none=True).encode()
         try:
-            token, trusted = _credentials(given)
+            token, trusted = ledger_access.credentials(given, self._authority())
             headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-            async with session.put(url, data=body, headers=headers, ssl=trusted) as answer:
+            async with session.put(
+                ledger_access.url(given, "/v1/config"), data=body, headers=headers, ssl=trusted
+            ) as answer:
                 words = await answer.json(content_type=None) if answer.status >= 400 else {}
                 return self._took(answer.status, words)
-        except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
+        except (OSError, aiohttp.ClientError, TimeoutError, ValueError, PacelineError) as error:
             metrics.ledger_config_failures_total.inc()
             log.warning("the ledger does not get its document: %s", type(error).__name__)
             return False
@@ -106,13 +134,3 @@ class Bookkeeper:
         metrics.ledger_config_failures_total.inc()
         log.warning("the ledger does not take its document: %d %s", status, str(found.get("message", ""))[:300])
         return False
-
-
-def _credentials(given: Gateways) -> tuple[str, ssl.SSLContext]:
-    """The token that the ledger gets, and whom it must be signed by. Both are exchanged in time, so they are read anew.
-
-    Raises:
-        OSError, ValueError: they cannot be read.
-    """
-    token = Path(given.token_file).read_text(encoding="ascii").strip()
-    return token, ssl.create_default_context(cafile=str(Path(given.tls_folder) / "ca.crt"))

@@ -8,11 +8,12 @@ from paceline import metrics
 from paceline.api import consumer_reasons as reasons
 from paceline.api.consumer import KIND, Consumer
 from paceline.api.gateway import Gateway
-from paceline.api.names import CONSUMER_TOKEN
-from paceline.decide.consumer_health import Gate, Remark, assess, refused, status_of
+from paceline.api.names import CONSUMER_TOKEN, KEY_PREFIX
+from paceline.decide.consumer_health import Account, Gate, Remark, assess, refused, status_of
 from paceline.errors import Conflict, PacelineError, Stalled, Waiting
 from paceline.gateway.consumers import unresolved
 from paceline.gateway.finding import Finding
+from paceline.gateway.identities import unsigned
 from paceline.gateway.offered import everywhere
 from paceline.kube.cache import Cache, Owner
 from paceline.kube.client import Api
@@ -29,9 +30,6 @@ from paceline.reconcile.workshop import Workshop
 from paceline.render.consumer import consumer_key
 from paceline.settings import now
 
-#: It never begins with "-", and scanners of secrets can know it.
-_PREFIX = "pl_"
-
 
 class Consumers:
     """Everything that a reconcile needs, and the reconcile.
@@ -44,6 +42,7 @@ class Consumers:
         events: What is told.
         standings: How far each Gateway is.
         changed: Called with a Gateway's key when the key of one of its Consumers was made.
+        account: Tells how the budgets of a Consumer with some status stand.
     """
 
     def __init__(
@@ -55,6 +54,7 @@ class Consumers:
         events: Events,
         standings: Mapping[Key, Standing],
         changed: Callable[[Key], None],
+        account: Callable[[Consumer, object], Account],
     ) -> None:
         self._api = api
         self._cache = cache
@@ -62,7 +62,8 @@ class Consumers:
         self._workshop = workshop
         self._standings = standings
         self._changed = changed
-        self._keys = Keys(api, _PREFIX, lambda key: {CONSUMER_TOKEN: key})
+        self._account = account
+        self._keys = Keys(api, KEY_PREFIX, lambda key: {CONSUMER_TOKEN: key})
         self._status = StatusWriter(api, cache, events, reasons.BY_NAME, metrics.consumer_condition)
 
     async def reconcile(self, key: Key) -> Outcome:
@@ -89,11 +90,14 @@ class Consumers:
         gateways = self._neighbours.every_gateway()
         if previous.get("observedGeneration") == owner.generation and self._early(named, gateways):
             return Outcome("early", again_after=KEPT_SECONDS)
-        missing = unresolved(consumer, gateways, {})
+        doors = [each for each in gateways if Key(each.namespace, each.name) in named]
+        missing = unresolved(consumer, gateways, await self._neighbours.labels_for(doors))
+        account = self._account(consumer, previous)
         conditions = assess(
-            consumer, self._remarks(consumer, missing, there), _gates(key, consumer, named, there), problem
+            consumer, self._remarks(consumer, missing, there), _gates(key, consumer, named, there), problem, account
         )
-        await self._status.say(key, owner, previous, status_of(consumer.generation, conditions, previous, now()))
+        status = status_of(consumer.generation, conditions, previous, now(), consumer, account.shown)
+        await self._status.say(key, owner, previous, status)
         if problem is not None:
             return Outcome(problem.reason, again_after=KEPT_SECONDS, failed=problem.retry)
         return Outcome(again_after=KEPT_SECONDS)
@@ -128,7 +132,8 @@ class Consumers:
         mine = [
             [each for each in standing.work.translation.findings if _about(each, consumer)] for _, standing in there
         ]
-        found = sorted({*missing, *everywhere(mine)})
+        lacking = {address: words for _, standing in there for address, words in standing.issuers.items()}
+        found = sorted({*missing, *everywhere(mine), *unsigned(consumer, lacking)})
         return [Remark(reasons.BY_NAME[each.reason], each.message) for each in found]
 
 

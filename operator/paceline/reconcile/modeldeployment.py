@@ -9,6 +9,7 @@ from paceline import metrics
 from paceline.api import reasons
 from paceline.api.conditions import conditions_of
 from paceline.api.names import child_name
+from paceline.decide.front import NOWHERE, Front
 from paceline.decide.health import Assessment, assess, refused, unseen
 from paceline.decide.observation import Children, DeploymentView, Observation, ReplicaSetView
 from paceline.decide.status import refuse, summarise
@@ -45,16 +46,32 @@ _KEY_PREFIX = "pl-"
 
 
 class ModelDeployments:
-    """Everything a reconcile needs, and the reconcile."""
+    """Everything a reconcile needs, and the reconcile.
+
+    Args:
+        api: The API server.
+        cache: Of ModelDeployments and their children.
+        events: What is told.
+        visits: To engines.
+        settings: In force.
+        front: Where users ask one, and what they met; it is given the endpoint that the status has.
+    """
 
     def __init__(
-        self, api: Api, cache: Cache, events: Events, visits: Visits, settings: Callable[[], OperatorSettings]
+        self,
+        api: Api,
+        cache: Cache,
+        events: Events,
+        visits: Visits,
+        settings: Callable[[], OperatorSettings],
+        front: Callable[[Key, str], Front] = lambda *_: NOWHERE,
     ) -> None:
         self._api = api
         self._cache = cache
         self._status = StatusWriter(api, cache, events, reasons.BY_NAME, metrics.condition)
         self._visits = visits
         self._settings = settings
+        self._front = front
         self._applier = Applier(api, cache)
         self._places = Places(api, lambda: settings().read_nodes)
         self._keys = Keys(api, _KEY_PREFIX, contents)
@@ -84,7 +101,7 @@ class ModelDeployments:
         except Transient as error:
             await self._begin(key, owner, previous, error)
             raise
-        observation = self._observe(key, wanted)
+        observation = self._observe(key, wanted, self._front(key, str(previous.get("endpoint", ""))))
         self._visits.sync(key, wanted.plan, observation.revision, observation.pods)
         at = now()
         assessment = assess(wanted.md, wanted.plan, observation, at, problem=problem)
@@ -185,7 +202,7 @@ class ModelDeployments:
         owners = replica_set["metadata"].get("ownerReferences") or ()
         return child is not None and any(one.get("uid") == child.uid for one in owners)
 
-    def _observe(self, key: Key, wanted: Wanted) -> Observation:
+    def _observe(self, key: Key, wanted: Wanted, front: Front) -> Observation:
         """What is known after the apply."""
         found = children_of(self._cache, key, wanted.md.uid)
         place = _engine(key)
@@ -202,6 +219,7 @@ class ModelDeployments:
             way=wanted.way.words if wanted.way else "",
             model=wanted.model,
             fit=wanted.fit,
+            front=front,
         )
 
     def _forget(self, key: Key) -> None:

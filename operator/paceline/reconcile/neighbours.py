@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -10,8 +10,10 @@ from paceline.api.consumer import Consumer
 from paceline.api.gateway import Gateway
 from paceline.api.modeldeployment import ModelDeployment
 from paceline.errors import Stalled
+from paceline.gateway.consumers import asks_for_labels
 from paceline.gateway.observation import Model
 from paceline.kube.cache import Cache
+from paceline.kube.namespaces import Namespaces
 from paceline.kube.resources import Key
 from paceline.reconcile.children import children_of
 from paceline.reconcile.served import served
@@ -39,11 +41,13 @@ class Neighbours:
 
     Attributes:
         models: Cache of ModelDeployments and their children.
+        namespaces: Labels of namespaces.
     """
 
     models: Cache
     gateways: Cache
     consumers: Cache
+    namespaces: Namespaces
     _parsed: dict[str, _Parsed] = field(default_factory=dict)
 
     def every_gateway(self) -> tuple[Gateway, ...]:
@@ -54,9 +58,21 @@ class Neighbours:
         """All Consumers that can be read and are not on their way out."""
         return self._all(self.consumers, Consumer)
 
+    def selecting(self) -> list[Key]:
+        """The Gateways that choose namespaces by labels."""
+        return [Key(each.namespace, each.name) for each in self.every_gateway() if asks_for_labels(each)]
+
+    async def labels_for(self, gateways: Iterable[Gateway]) -> Mapping[str, Mapping[str, str]]:
+        """Labels of namespaces, as far as some Gateways ask for them.
+
+        Raises:
+            PacelineError: the API server cannot be asked.
+        """
+        return await self.namespaces.read() if any(asks_for_labels(each) for each in gateways) else {}
+
     def models_of(self, gateway: Gateway) -> tuple[Model, ...]:
         """The ModelDeployments that a Gateway may come to serve."""
-        return tuple(found for key in sorted(self._wanted(gateway)) if (found := self._model(key)))
+        return tuple(found for key in sorted(self._wanted(gateway)) if (found := self.model(key)))
 
     def users_of(self, model: Key) -> list[Key]:
         """The Gateways that may serve a ModelDeployment."""
@@ -88,7 +104,8 @@ class Neighbours:
         found = {key for key in self.models.owners if key.namespace == gateway.namespace} if own else set()
         return found | set(named)
 
-    def _model(self, key: Key) -> Model | None:
+    def model(self, key: Key) -> Model | None:
+        """A ModelDeployment as it is now; None for one that cannot be read or is on its way out."""
         md = self._one(self.models, ModelDeployment, key)
         return served(md, children_of(self.models, key, md.uid)) if md else None
 

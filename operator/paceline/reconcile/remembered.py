@@ -11,15 +11,16 @@ from paceline.decide.observation import PodView
 from paceline.kube.resources import JsonObject, Key
 from paceline.settings import boottime
 
-#: An agent repeats its report every 20 s.
-_SECONDS = 25.0
+#: An agent repeats its report every 5 s, and may have to look for the leader for a few more.
+_SECONDS = 15.0
 
 
 @dataclass(slots=True)
 class Remembered:
-    """Reports of the time before this process, by what the status says of them.
+    """Reports of the time before this process led, by what the status says of them.
 
-    Without them each start of an operator would say of every Gateway and of all its Consumers that nothing is served.
+    Without them each term of leading would begin by saying of every Gateway and of all its Consumers that nothing is
+    served.
     """
 
     clock: Callable[[], float] = boottime

@@ -101,18 +101,25 @@ class Operator:
             self._events,
             lambda: self._configuration.current,
             lambda: self._deciding,
+            lambda: self._filled,
         )
         self._desks = {MODELS: self.models, DOORS: self._doors.gateways, CALLERS: self._doors.consumers}
         self._visits = Visits(self.models.look_at, lambda: self._configuration.current.probe)
         self._configuration = Configuration(path, settings, self._configured)
         self._story = ModelDeployments(
-            self._api, self.models.cache, self._events, self._visits, lambda: self._configuration.current
+            self._api,
+            self.models.cache,
+            self._events,
+            self._visits,
+            lambda: self._configuration.current,
+            self._doors.fronts.front,
         )
         self._watcher = make_watcher(connection, scopes, self._hinted, self.health)
         self._server = settings.server
         self._term = asyncio.Event()
         self._deciding = False
         self._fill = True
+        self._filled = False
 
     async def run(self, stop: asyncio.Event) -> bool:
         """Run until `stop` is set, then end in less than 5 s and give the Lease back.
@@ -127,7 +134,6 @@ class Operator:
             for close in (self._lease_api.close, self._api.close, self._asking.close, self._visits.close):
                 stack.push_async_callback(close)
             self._listen(stack)
-            await stack.enter_async_context(self._doors.serving(self._configuration.current))
             self._watcher.start()
             stack.push_async_callback(self._watcher.stop)
             stack.push_async_callback(self.leader.release)
@@ -147,7 +153,7 @@ class Operator:
 
     async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
         """Let the reconciles under way finish, then end every part."""
-        self._deciding = False
+        self._deciding = self._filled = False
         for desk in self._desks.values():
             desk.queue.close()
         await self._finish_held_keys()
@@ -185,7 +191,10 @@ class Operator:
                     await desk.queue.idle.wait()
 
     async def _terms(self) -> None:
-        """Fill the cache, then at the beginning of each term of leading bring it up to date and look at every key."""
+        """Fill the cache, then at the beginning of each term of leading bring it up to date and look at every key.
+
+        Whoever does not lead looks at Gateways alone, which its desk is for, to serve what the leader numbered.
+        """
         self._term.set()
         fresh_until = 0.0
         while True:
@@ -195,7 +204,7 @@ class Operator:
                 self._fill = False
                 for desk in self._desks.values():
                     await self._insist("the cache is not filled yet", desk.resync.prime)
-                self.health.ready = True
+                self.health.ready = self._filled = True
                 fresh_until = boottime() + _FRESH_SECONDS
             else:
                 if boottime() > fresh_until:
@@ -203,8 +212,9 @@ class Operator:
                         await self._insist("the cache is not up to date yet", desk.resync.compare)
                 fresh_until = 0.0
             if self.leader.leading and not self._fill:
+                self._doors.begin()
                 self._deciding = True
-                self._look_at_all()
+            self._look_at_all()
 
     async def _insist(self, words: str, action: Callable[[], Coroutine[Any, Any, object]]) -> None:
         """Do something until it works."""
@@ -234,9 +244,11 @@ class Operator:
             desk.queue.clear()
         self._visits.stop()
         metrics.condition.clear()
+        self._look_at_all()
 
     def _rewound(self) -> None:
         """Nothing that is known holds any more: neither the cache nor where the watches had got to."""
+        self._filled = False
         log.warning("everything is read anew")
         for desk in self._desks.values():
             desk.cache.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 from pydantic import Field, ValidationError
 
@@ -12,8 +13,10 @@ from paceline.api.modeldeployment import ModelDeployment
 from paceline.api.revision import Revision
 from paceline.api.spec import Spec
 from paceline.decide.observation import Children, PodView
+from paceline.engines.concurrency import concurrency
 from paceline.gateway.ir import Endpoint, Objective
 from paceline.gateway.observation import NO_OBJECTIVE, Model, Serving
+from paceline.sim import calibration
 
 
 class _Probe(Part):
@@ -28,6 +31,7 @@ class _Effective(Part):
     """What of status.effective says how pods are asked."""
 
     type: EngineType
+    args: tuple[str, ...] = ()
     port: int = Field(ge=1, le=65535)
     probes: _Probes
 
@@ -38,7 +42,6 @@ def served(
     weights: Mapping[str, int] | None = None,
     *,
     saturated: bool = False,
-    objective: Objective = NO_OBJECTIVE,
 ) -> Model:
     """A ModelDeployment as translations read it.
 
@@ -47,7 +50,6 @@ def served(
         found: What there is of it.
         weights: Shares of its revisions by their label; None: as many as each has pods that are ready.
         saturated: Its engines are full.
-        objective: Targets of its requests.
     """
     newest = {one.label: one for one in sorted(found.revisions, key=lambda one: one.number)}
     running = found.deployment.revision if found.deployment else ""
@@ -58,7 +60,13 @@ def served(
     shown = [each for each in newest.values() if each.label == running or each.label in pods]
     ordered = sorted(shown, key=lambda each: (each.label != running, -each.number))
     servings = (_serving(md, each, pods.get(each.label, ())) for each in ordered)
-    return Model(md, tuple(each for each in servings if each), weights or {}, saturated, objective)
+    return Model(md, tuple(each for each in servings if each), weights or {}, saturated, _objective(md))
+
+
+def _objective(md: ModelDeployment) -> Objective:
+    """Targets as they are now, whatever revision answers: a change of them is no change of pods."""
+    slo = md.spec.slo
+    return Objective(slo.ttft_milliseconds or 0, slo.tpot_milliseconds or 0) if slo else NO_OBJECTIVE
 
 
 def _serving(md: ModelDeployment, revision: Revision, pods: Iterable[PodView]) -> Serving | None:
@@ -82,4 +90,14 @@ def _serving(md: ModelDeployment, revision: Revision, pods: Iterable[PodView]) -
         health_path=made.probes.readiness.path,
         locked=spec.locked,
         context_tokens=spec.engine_or_default.max_context_tokens,
+        capacity=concurrency(made.type, made.args) or _simulated(spec.model.uri),
     )
+
+
+@cache
+def _simulated(uri: str) -> int | None:
+    """What the engine takes at a time that a sim:// uri imitates; None for other uris."""
+    try:
+        return calibration.load(uri).limits.max_sequences if uri.startswith(calibration.SCHEME) else None
+    except calibration.UnknownCalibrationError:
+        return None

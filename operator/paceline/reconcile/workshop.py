@@ -12,12 +12,13 @@ from paceline.api.consumer_reasons import CHILD_CONFLICT
 from paceline.api.gateway import Gateway
 from paceline.decide.observation import PodView
 from paceline.errors import Stalled, Waiting
-from paceline.gateway import keys, texts
+from paceline.gateway import ir, keys, texts
 from paceline.gateway.consumers import names
 from paceline.gateway.ir import Endpoint, Service
-from paceline.gateway.observation import Observation, Site
+from paceline.gateway.observation import Model, Observation, Site
 from paceline.gateway.translate import Translation, translate
 from paceline.kube.client import Api
+from paceline.kube.issuer import OwnIssuer
 from paceline.kube.resources import CONFIGMAPS, SECRETS, Key
 from paceline.kube.values import Values
 from paceline.reconcile.neighbours import Neighbours
@@ -26,6 +27,7 @@ from paceline.render.gateway.pod import SECRETS as SECRETS_FOLDER
 from paceline.settings import OperatorSettings, now
 
 _LEDGER = "ledger"
+_TRACES = "traces"
 
 
 @cache
@@ -41,12 +43,14 @@ class Work:
     Attributes:
         secrets: Keys of Consumers by their reference.
         callers: Consumers that name it, by their keys.
+        models: ModelDeployments that it may serve, by their keys, as they were read.
     """
 
     gateway: Gateway
     translation: Translation
     secrets: Mapping[str, str] = field(repr=False)
     callers: Mapping[Key, Consumer]
+    models: Mapping[Key, Model]
 
     @property
     def generations(self) -> dict[Key, int]:
@@ -56,10 +60,19 @@ class Work:
     @property
     def teams(self) -> dict[str, str]:
         """Of callers that have one, by their client ids."""
-        found = {
-            each.client: self.callers[Key(each.namespace, each.consumer)] for each in self.translation.gateway.keys
-        }
-        return {client: each.spec.team for client, each in found.items() if each.spec.team}
+        return {client: each.spec.team for client, each in self._known.items() if each.spec.team}
+
+    @property
+    def graces(self) -> dict[str, int]:
+        """Seconds for which callers with a Soft budget are served without the ledger, by their client ids."""
+        found = {client: each.spec.grace_seconds for client, each in self._known.items()}
+        return {client: seconds for client, seconds in found.items() if seconds is not None}
+
+    @property
+    def _known(self) -> dict[str, Consumer]:
+        made = self.translation.gateway
+        known: list[ir.Key | ir.Identity] = [*made.keys, *made.identities]
+        return {each.client: self.callers[Key(each.namespace, each.consumer)] for each in known}
 
 
 class Workshop:
@@ -76,13 +89,15 @@ class Workshop:
         self._settings = settings
         self._texts = Values(api, CONFIGMAPS)
         self._secrets = Values(api, SECRETS)
+        self._issuer = OwnIssuer(api)
 
-    async def work(self, gateway: Gateway, pods: Iterable[PodView]) -> Work:
+    async def work(self, gateway: Gateway, pods: Iterable[PodView], *, anew: bool = False) -> Work:
         """Translate a Gateway as all is now.
 
         Args:
             gateway: What is asked.
             pods: Its own that are ready.
+            anew: Secrets and ConfigMaps are read now, however short ago they were.
 
         Raises:
             PacelineError: the API server cannot be asked for what it refers to.
@@ -90,6 +105,9 @@ class Workshop:
         consumers = self._neighbours.every_consumer()
         callers = {Key(each.namespace, each.name): each for each in consumers if names(each, gateway)}
         wanted = {(gateway.namespace, name, key) for name, key in texts.wanted(gateway)}
+        if anew:
+            self._secrets.expire({place for each in callers.values() for place in keys.references(each)})
+            self._texts.expire(wanted)
         secrets = await self._keys(callers.values())
         seen = Observation(
             gateway=gateway,
@@ -98,11 +116,15 @@ class Workshop:
             gateways=self._neighbours.every_gateway(),
             consumers=tuple(callers.values()),
             models=self._neighbours.models_of(gateway),
+            namespaces=await self._neighbours.labels_for([gateway]),
+            labelled=self._neighbours.namespaces.known,
             texts={(name, key): value for (_, name, key), value in (await self._texts.read(wanted)).items()},
             zones=_zones(),
+            issuers=await self._issuers(callers.values()),
             peers=tuple(Endpoint(pod.ip, CLIENTS_PORT) for pod in sorted(pods, key=lambda one: one.name) if pod.ip),
         )
-        return Work(gateway, translate(seen, secrets), secrets, callers)
+        models = {Key(each.md.namespace, each.md.name): each for each in seen.models}
+        return Work(gateway, translate(seen, secrets), secrets, callers, models)
 
     async def lacks_key(self, consumer: Consumer) -> bool:
         """Whether the Secret with the key that is generated for a Consumer is not there.
@@ -140,11 +162,19 @@ class Workshop:
             if place not in generated or self._secrets.owner(Key(*place[:2])) == generated[place]
         }
 
+    async def _issuers(self, callers: Iterable[Consumer]) -> Mapping[str, str]:
+        """Key sets that are known without asking outside, where somebody has tokens."""
+        signed = any(each.jwt for caller in callers for each in caller.spec.credentials)
+        return await self._issuer.keys() if signed else {}
+
     def _site(self) -> Site:
         given = self._settings().gateways
         return Site(
             ledger=Service(_LEDGER, given.ledger_host, given.ledger_port, AUTHORITY_FILE, TOKEN_FILE),
             hosts=given.hosts,
+            adapter=given.adapter,
+            collector=Service(_TRACES, given.collector_host, given.collector_port) if given.collector_host else None,
+            traced_percent=given.traced_percent,
             folder=SECRETS_FOLDER,
             port=CLIENTS_PORT,
         )

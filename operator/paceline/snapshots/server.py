@@ -1,4 +1,8 @@
-"""Where agents get what their gateways are to do, and say what became of it. Any replica of the operator serves."""
+"""Where agents get what their gateways are to do, and say what became of it.
+
+Any replica of the operator serves; reports are for the leader alone. Whoever cannot help says so and ends the
+connection, so that the next request of the agent comes to a replica that the Service chooses anew.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
+from dataclasses import field
 from typing import Annotated
 
 from aiohttp import web
@@ -27,6 +31,8 @@ log = logging.getLogger(__name__)
 Whose = Callable[[str], Awaitable[str]]
 
 _LONGEST_WAIT_SECONDS = 60.0
+#: A replica that does not lead and knows nothing of a gateway hears of it within this, or another one serves it.
+_STRANGER_SECONDS = 2.0
 _MOST_REPORT_BYTES = 64 * 1024
 _Words = Annotated[str, Field(max_length=4096)]
 
@@ -39,6 +45,7 @@ class _Said:
     generation: Annotated[int, Field(ge=0, le=2**53)]
     rejected: _Words = ""
     credentials: tuple[_Words, ...] = ()
+    issuers: dict[_Words, _Words] = field(default_factory=dict)
 
 
 _SAID = TypeAdapter(_Said)
@@ -50,11 +57,13 @@ class Snapshots:
     Args:
         board: What is up.
         whose: Whose a token is.
+        leads: Whether this process decides.
     """
 
-    def __init__(self, board: Board, whose: Whose) -> None:
+    def __init__(self, board: Board, whose: Whose, leads: Callable[[], bool]) -> None:
         self._board = board
         self._whose = whose
+        self._leads = leads
 
     def app(self) -> web.Application:
         """Its routes."""
@@ -89,20 +98,19 @@ class Snapshots:
             stamp = posting.stamp
             return stamp is not None and stamp.generation >= generation and stamp != Stamp(generation, digest)
 
-        posting = await self._board.change(key, _wait(request), fresh)
+        posting = await self._change(request, key, fresh)
         if posting is None or posting.stamp is None:
             return web.Response(status=204)
-        head = b'{"generation":%d,"program":' % posting.stamp.generation
+        head = b'{"generation":%d,"digest":"%s","program":' % (posting.stamp.generation, posting.stamp.digest.encode())
         return web.Response(body=head + posting.program + b"}", content_type="application/json")
 
     async def _addresses(self, request: web.Request) -> web.Response:
         key = await self._admitted(request)
         version = request.query.get("version", "")
-        posting = await self._board.change(key, _wait(request), lambda one: one.shown_version != version)
+        posting = await self._change(request, key, lambda one: one.shown_version != version)
         if posting is None:
             return web.Response(status=204)
-        text = json.dumps({"version": posting.shown_version, "files": posting.addresses})
-        return web.Response(text=text, content_type="application/json")
+        return web.Response(text=json.dumps(_moved(posting, version)), content_type="application/json")
 
     async def _report(self, request: web.Request) -> web.Response:
         key = await self._admitted(request)
@@ -111,8 +119,26 @@ class Snapshots:
         except ValidationError as wrong:
             where = ", ".join(".".join(map(str, item["loc"])) or "body" for item in wrong.errors())
             raise web.HTTPBadRequest(text=f"wrong: {where}") from None
-        self._board.take(key, said.pod, Report(said.generation, said.rejected, said.credentials))
+        if not self._leads():
+            raise _elsewhere(web.HTTPMisdirectedRequest(text="another replica leads"))
+        self._board.take(key, said.pod, Report(said.generation, said.rejected, said.credentials, said.issuers))
         return web.Response(status=204)
+
+    async def _change(self, request: web.Request, key: Key, fresh: Callable[[Posting], bool]) -> Posting | None:
+        """Wait for news as long as the agent wants to; None where there is none.
+
+        Raises:
+            HTTPServiceUnavailable: another replica may know more.
+        """
+        seconds = _wait(request)
+        known = self._board.of(key)
+        if not self._leads() and (known is None or known.stamp is None):
+            seconds = min(seconds, _STRANGER_SECONDS)
+        posting = await self._board.change(key, seconds, fresh)
+        known = posting or self._board.of(key)
+        if not self._leads() and (known is None or known.stamp is None or known.behind):
+            raise _elsewhere(web.HTTPServiceUnavailable(text="another replica may know what holds"))
+        return posting if posting and fresh(posting) else None
 
     async def _admitted(self, request: web.Request) -> Key:
         """The gateway that is asked for, by the ServiceAccount of that very gateway."""
@@ -132,16 +158,20 @@ class Snapshots:
         return key
 
 
-def server_tls(folder: Path) -> ssl.SSLContext:
-    """A certificate and its key, as in a Secret of type kubernetes.io/tls.
+def _elsewhere(answer: web.HTTPException) -> web.HTTPException:
+    """Another replica may help: the connection ends, because one that is kept would lead here again."""
+    answer.force_close()
+    return answer
 
-    Raises:
-        OSError: they cannot be read.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
-    return context
+
+def _moved(posting: Posting, version: str) -> dict[str, object]:
+    """What changed since a version of ours; everything for who has another one's."""
+    changed = posting.since(version)
+    if changed is None:
+        return {"version": posting.shown_version, "files": posting.addresses}
+    files = {place: posting.addresses[place] for place in changed if place in posting.addresses}
+    gone = [place for place in changed if place not in posting.addresses]
+    return {"version": posting.shown_version, "since": version, "files": files, "gone": gone}
 
 
 def _number(request: web.Request, name: str) -> int:

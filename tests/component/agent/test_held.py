@@ -10,16 +10,19 @@ from typing import Any
 import pytest
 
 from paceline.agent.files import Folder, put
-from paceline.agent.held import NOWHERE, Addresses, Held, Numbered, Refused, addresses
+from paceline.agent.held import Addresses, Held, Numbered, Refused, addresses
 from paceline.gateway.snapshot import Program, program, write
 from tests.support.neutral import SECRETS, full
 
 MADE, FILES = program(full(), SECRETS, {}, "/f")
+NOWHERE = Addresses("", {})
+#: The operator's, who may say more than this agent reads.
+DIGEST = "0a" * 32
 SECRET = "pl_not-a-real-key-acme-0001"
 
 
 def sent(made: Program = MADE, generation: Any = 7) -> bytes:
-    return b'{"generation":%s,"program":%s}' % (str(generation).encode(), write(made))
+    return b'{"generation":%s,"digest":"%s","program":%s}' % (str(generation).encode(), DIGEST.encode(), write(made))
 
 
 def test_what_is_held_is_there_after_a_start_and_readable_by_its_owner_only(tmp_path: Path) -> None:
@@ -29,12 +32,13 @@ def test_what_is_held_is_there_after_a_start_and_readable_by_its_owner_only(tmp_
     held.move(Addresses("e-1", FILES))
     held.refuse(Refused(9, "d", "Envoy's words"))
     again = Held(tmp_path, "ns/public")
-    assert again.program == Numbered(7, MADE)
-    assert (again.addresses, again.refused) == (held.addresses, held.refused)
+    assert again.program == Numbered(7, MADE, DIGEST)
+    assert (again.addresses.files, again.refused) == (held.addresses.files, held.refused)
+    assert again.addresses.version == "", "all is asked for anew"
     assert again.known == (9, "d")
     again.refuse(None)
-    assert Held(tmp_path, "ns/public").known == (7, MADE.digest)
-    assert {oct(each.stat().st_mode)[-3:] for each in (tmp_path / "agent").iterdir()} == {"600"}
+    assert Held(tmp_path, "ns/public").known == (7, DIGEST)
+    assert {oct(each.stat().st_mode)[-3:] for each in (tmp_path / "agent").rglob("*.json")} == {"600"}
 
 
 @pytest.mark.parametrize(
@@ -68,6 +72,7 @@ def test_what_is_no_program_of_this_gateway_is_refused_without_its_content(tmp_p
         {"version": 1, "files": {}},
         {"version": "a", "files": {"rds.json": "x"}},
         {"version": "a", "files": {"eds/../x": "y"}},
+        {"version": "a", "files": {}, "since": "b", "gone": ["rds.json"]},
     ],
 )
 def test_what_is_no_addresses_is_refused(found: Any) -> None:
@@ -75,7 +80,24 @@ def test_what_is_no_addresses_is_refused(found: Any) -> None:
         addresses(json.dumps(found).encode())
 
 
-@pytest.mark.parametrize("name", ["program.json", "addresses.json", "refused.json"])
+def test_a_change_of_addresses_changes_what_is_held_and_nothing_else(tmp_path: Path) -> None:
+    held = Held(tmp_path, "ns/public")
+    held.move(held.difference(Addresses("e-1", {"peers.json": "p", "eds/a.json": "1", "eds/b.json": "1"})))
+    told = addresses(
+        b'{"version":"e-2","since":"e-1","files":{"eds/a.json":"2","peers.json":"p"},"gone":["eds/b.json"]}'
+    )
+    change = held.difference(told)
+    assert (dict(change.files), change.gone) == ({"eds/a.json": "2"}, ("eds/b.json",))
+    held.move(change)
+    assert held.addresses == Addresses("e-2", {"peers.json": "p", "eds/a.json": "2"})
+    assert Held(tmp_path, "ns/public").addresses.files == held.addresses.files
+    with pytest.raises(ValueError, match="a change of version 'e-1'"):
+        held.difference(told)
+    whole = held.difference(Addresses("f-1", {"peers.json": "p"}))
+    assert (dict(whole.files), whole.gone) == ({}, ("eds/a.json",))
+
+
+@pytest.mark.parametrize("name", ["program.json", "refused.json"])
 @pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe", b"null"])
 def test_a_file_that_was_spoilt_is_as_none(tmp_path: Path, name: str, text: bytes) -> None:
     (tmp_path / "agent").mkdir()

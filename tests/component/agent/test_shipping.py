@@ -315,7 +315,7 @@ async def test_the_end_of_a_log_that_was_put_aside_is_no_end(world: World) -> No
 async def test_teams_and_classes_are_those_of_the_program_that_is_held(world: World) -> None:
     client = "external.ab12cd34.ns.acme"
     made = Program("ns/public", {}, {}, {client: "shop"}, (), {"external.ab12cd34": "batch"})
-    Held(world.folder / "files", "ns/public").keep(Numbered(1, made))
+    Held(world.folder / "files", "ns/public").keep(Numbered(1, made, made.digest))
     world.start()
     number = world.envoy.request()
     await world.shipped(number)

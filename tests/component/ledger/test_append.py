@@ -28,7 +28,7 @@ def rolled(store, *by):
 
 
 def test_a_record_is_a_row_with_its_cost(store):
-    receipt = send(store, record())
+    receipt = send(store, record(conversation="thread-7"))
     assert (receipt.recorded, receipt.replayed, receipt.bad) == (1, 0, 0)
     assert receipt.consumers == {"shop/acme"}
     assert exported(store) == [
@@ -40,6 +40,7 @@ def test_a_record_is_a_row_with_its_cost(store):
             "consumer": "shop/acme",
             "team": "support",
             "requestClass": "other",
+            "conversation": "thread-7",
             "route": "support-bot",
             "model": "support-llm",
             "backend": "main",
@@ -50,6 +51,7 @@ def test_a_record_is_a_row_with_its_cost(store):
             "cachedInputTokens": 400,
             "outputTokens": 100,
             "reasoningTokens": 0,
+            "media": 2,
             "usageSource": "Reported",
             "usageComplete": True,
             "startedTime": "2026-11-02T10:00:00.000000Z",

@@ -37,6 +37,32 @@ def test_a_database_of_a_later_release_is_refused(url, store):
         Store.open(url)
 
 
+def test_records_of_the_release_before_are_kept_and_go_on(url, monkeypatch, tmp_path):
+    folder = tmp_path / "migrations"
+    (folder / "versions").mkdir(parents=True)
+    source = Path(migrate.__file__).with_name("migrations")
+    for name in ("env.py", "versions/v0001_records.py"):
+        (folder / name).write_text((source / name).read_text())
+    with monkeypatch.context() as before:
+        before.setattr(migrate, "_FOLDER", folder)
+        Store.open(url).close()
+    store = Store.open(url)
+    assert send(store, record(media=1)).recorded == 1
+    row = {name: value for name, value in _stored(store)[0].items() if name not in {"seq", "media"}}
+    # As the release before writes one.
+    with store.writing() as tx:
+        names = ", ".join(row)
+        values = ", ".join(f":{name}" for name in row)
+        tx.execute(sa.text(f"INSERT INTO records ({names}) VALUES ({values})"), row | {"id": "old.1"})  # noqa: S608
+    assert {each["id"]: each["media"] for each in _stored(store)} == {"r1.1": 1, "old.1": 0}
+    store.close()
+
+
+def _stored(store):
+    with store.reading() as tx:
+        return [dict(each) for each in tx.execute(sa.select(RECORDS)).mappings()]
+
+
 def test_a_migration_that_fails_leaves_nothing_behind(url, monkeypatch, tmp_path):
     """Half of the tables would stop every later start."""
     folder = tmp_path / "migrations"
@@ -53,6 +79,22 @@ def test_a_migration_that_fails_leaves_nothing_behind(url, monkeypatch, tmp_path
             Store.open(url)
     store = Store.open(url)
     assert send(store, record()).recorded == 1
+    store.close()
+
+
+def test_a_database_of_the_release_before_goes_on(url, monkeypatch, tmp_path):
+    folder = tmp_path / "migrations"
+    source = Path(migrate.__file__).with_name("migrations")
+    (folder / "versions").mkdir(parents=True)
+    for name in ("env.py", "versions/v0001_records.py"):
+        (folder / name).write_text((source / name).read_text())
+    with monkeypatch.context() as before:
+        before.setattr(migrate, "_FOLDER", folder)
+        Store.open(url).close()
+    store = Store.open(url)
+    assert send(store, record(conversation="thread-7")).recorded == 1
+    with store.reading() as tx:
+        assert tx.execute(sa.select(RECORDS.c.conversation)).scalar() == "thread-7"
     store.close()
 
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from paceline.api.record import Outcome, Purpose
+from paceline.api.record import Outcome, Purpose, UsageSource
 from paceline.decide.pricing import Price, PriceBook
 from paceline.ledger.accounts import standings
 from paceline.ledger.balance import differences
@@ -260,3 +260,18 @@ def test_standings_are_told_for_every_budget(store):
     assert {name: each.spent for name, each in told.items()} == {"day": COST, "month": COST}
     assert NOW in told["day"].span
     assert standings(store, "shop/acme", [], NOW) == {}
+
+
+def test_an_answer_that_does_not_say_what_it_used_costs_what_was_reserved(store):
+    nothing = {"usage_source": UsageSource.MISSING, "usage_complete": False, "input_tokens": 0, "cached_tokens": 0}
+    assert reserve(store, ask(worst=5000), NOW).allowed
+    send(store, record(**nothing, output_tokens=0))
+    assert stands(store) == (5000, 0)
+    assert not differences(store, 0)
+
+
+def test_without_a_reservation_it_costs_nothing(store):
+    standings(store, "shop/acme", [budget()], NOW)
+    nothing = {"usage_source": UsageSource.MISSING, "usage_complete": False, "input_tokens": 0, "cached_tokens": 0}
+    send(store, record(**nothing, output_tokens=0))
+    assert stands(store) == (0, 0)

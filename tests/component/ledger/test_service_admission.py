@@ -172,6 +172,21 @@ async def test_requests_wait_for_an_engine_until_a_record_tells_of_a_free_one(de
     assert (await asyncio.wait_for(second, 2)).status == 200
 
 
+@pytest.mark.parametrize("later", ["ml/second", "", None], ids=["for another", "for none", "not at all"])
+async def test_a_place_is_given_back_whatever_its_route_waits_for_by_then(desk, later):
+    """A route with several deployments waits for another one, or for none, once one of them is ready."""
+    first = queueing(seconds=1)
+    await desk.configure(a_config(**first))
+    assert (await desk.admit("r1")).status == 200
+    waiting = first["gateways"][0]["routes"][0]["waiting"]
+    routes = [] if later is None else [a_route(deployment=later, waiting=waiting)]
+    both = [*first["deployments"], a_deployment(name="ml/second", capacityPerEngine=1)]
+    await desk.configure(a_config(2, **first | {"gateways": [a_gateway(*routes)], "deployments": both}))
+    await desk.send(record(deployment="ml/second"))
+    await desk.configure(a_config(3, **first))
+    assert (await desk.admit("r2")).status == 200
+
+
 async def test_who_has_waited_too_long_is_told_when_to_come_again(desk):
     await desk.configure(a_config(**queueing(seconds=1)))
     await desk.admit("r1")
@@ -261,6 +276,27 @@ async def test_what_the_engines_have_already_takes_places(url, tmp_path):
         await eventually(measured, 5, "the engines to be read")
         answers = await asyncio.gather(*(desk.admit(f"r{number}") for number in range(2, 6)))
         assert sorted(each.status for each in answers) == [200, 429, 429, 429]
+
+
+async def test_what_reached_no_engine_or_is_heard_twice_frees_no_place_of_others(url, tmp_path):
+    class Busy:
+        async def in_flight(self, _):
+            return 2
+
+    async with replicas(url, tmp_path, now_us=Clock(NOW), engines=Busy()) as (desk,):
+        await desk.configure(a_config(**queueing(places=2, engineUrls=["http://127.0.0.1:1"])))
+        room = desk.service.rooms.room(DEPLOYMENT)
+
+        async def measured():
+            return room.in_flight == 2
+
+        await eventually(measured, 5, "the engines to be read")
+        refused = {"attempt": 0, "attempts": 0, "deployment": "", "ttft_us": None, "last_us": None}
+        desk.service.recorded([record(request_id="r1", **refused)])
+        assert room.in_flight == 2
+        for _ in range(2):
+            desk.service.recorded([record(request_id="r2")])
+        assert room.in_flight == 1
 
 
 class Gone:

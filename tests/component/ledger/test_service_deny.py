@@ -180,6 +180,27 @@ async def test_a_record_at_one_replica_reaches_who_waits_at_another_within_a_sec
         assert len((await asyncio.wait_for(polling, 1)).json["denied"]) == 1
 
 
+async def test_how_each_budget_stands_is_read_and_only_when_it_changed(desk, clock):
+    async def budgets(tag=""):
+        return await desk.ask("GET", "/v1/budgets", "reader", headers={"If-None-Match": tag})
+
+    async def spent(micros):
+        (found,) = (await budgets()).json["consumers"][CONSUMER]
+        return found["spentMicros"] == micros and found
+
+    assert await spent(0) == {
+        "name": "month", "spentMicros": 0, "amountMicros": 2000, "periodEnds": "2026-11-30T23:00:00Z",
+    }  # fmt: skip
+    await overspend(desk)
+    await eventually(lambda: spent(2000), 1, "the spend to be known")
+    tag = (await budgets()).headers["etag"]
+    assert (await budgets(tag)).status == 304
+    clock.now_us = span("Month", BERLIN, NOW).end_us
+    assert (await spent(0))["periodEnds"] == "2026-12-31T23:00:00Z"
+    await desk.configure(a_config(2, consumers=[a_consumer()]))
+    assert (await budgets()).json == {"generation": 2, "consumers": {}}
+
+
 async def test_who_polls_is_sent_home_when_the_ledger_ends(url, tmp_path, clock):
     async with replicas(url, tmp_path, now_us=clock) as (desk,):
         await desk.configure(a_config(consumers=[SOFT]))

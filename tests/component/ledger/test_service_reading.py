@@ -9,6 +9,7 @@ import os
 import pytest
 
 from paceline.api.record import Outcome
+from paceline.ledger import export
 from tests.support.ledger import MINUTE, NOW
 from tests.support.ledger_config import DEPLOYMENT, a_budget, a_config, a_consumer, a_deployment, a_gateway
 from tests.support.ledger_service import TOKENS, Clock, eventually, replicas
@@ -70,6 +71,39 @@ async def test_usage_of_another_time_is_not_in_it(desk):
     assert len((await read(desk, "/v1/usage"))["rows"]) == 2
 
 
+async def test_each_attempt_is_a_line_of_its_own_over_all_pages(desk, monkeypatch):
+    monkeypatch.setattr(export, "PAGE", 2)
+    answer = await desk.ask("GET", f"/v1/export?{DAY}", "reader")
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/x-ndjson")
+    rows = [json.loads(line) for line in answer.text.splitlines()]
+    assert [(row["id"], row["consumer"], row["costMicros"]) for row in rows] == [
+        ("r1.1", "shop/acme", 1000),
+        ("2", "shop/b", 1000),
+        ("3", "shop/acme", 1000),
+    ]
+    assert rows[0]["startedTime"] == "2026-11-02T10:00:00.000000Z"
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        (f"{DAY}&consumer=shop/b", ["2"]),
+        (f"{DAY}&consumer=shop/none", []),
+        ("from=2026-11-01T00:00:00Z&to=2026-11-02T00:00:00Z", []),
+        ("", ["r1.1", "2", "3"]),
+    ],
+)
+async def test_attempts_are_kept_to_what_is_asked(desk, query, ids):
+    answer = await desk.ask("GET", f"/v1/export?{query}", "reader")
+    assert [json.loads(line)["id"] for line in answer.text.splitlines()] == ids
+
+
+async def test_a_token_in_the_header_of_its_own_is_as_good(desk):
+    """The API server's proxy passes no Authorization header on."""
+    for token, status in ((TOKENS["reader"], 200), ("wrong", 401), ("", 401)):
+        assert (await desk.ask("GET", "/v1/usage", headers={"X-Paceline-Token": token})).status == status
+
+
 @pytest.mark.parametrize("window", [300, 86_400])
 async def test_objectives_are_told_by_deployment_and_revision(desk, window):
     found = await read(desk, f"/v1/slo?window={window}")
@@ -81,6 +115,18 @@ async def test_objectives_are_told_by_deployment_and_revision(desk, window):
     assert figures["ttftMilliseconds"]["p50"] == pytest.approx(200, rel=0.01)
     assert figures["ttftMilliseconds"]["p99"] == pytest.approx(600, rel=0.01)
     assert figures["tpotMilliseconds"]["p50"] == pytest.approx(10, rel=0.01)
+
+
+async def test_one_question_tells_of_all_deployments_with_their_revisions_together(desk):
+    await desk.send(record(id="7", revision="next"), record(id="8", deployment="ml/other"))
+    found = (await read(desk, "/v1/slo?by=deployment"))["deployments"]
+    assert {name: (each["eligible"], each["good"]) for name, each in found.items()} == {
+        DEPLOYMENT: (4, 3),
+        "ml/other": (1, 1),
+    }
+    assert found[DEPLOYMENT]["ttftMilliseconds"]["count"] == 4
+    assert list((await read(desk, "/v1/slo?by=deployment&deployment=ml/other"))["deployments"]) == ["ml/other"]
+    assert (await read(desk, "/v1/slo?by=deployment&deployment=ml/none"))["deployments"] == {}
 
 
 async def test_a_deployment_without_requests_has_no_figures_and_no_percentage(desk):
@@ -112,6 +158,7 @@ async def test_history_has_a_quarter_of_an_hour_for_each_revision(desk):
         ("/v1/usage?to=1969-01-01T00:00:00Z", "to"),
         ("/v1/slo?window=0", "window"),
         ("/v1/slo?window=x", "window"),
+        ("/v1/slo?by=colour", "colour"),
     ],
 )
 async def test_a_question_that_is_none_is_refused_with_its_parameter(desk, path, named):
@@ -124,6 +171,15 @@ async def test_metrics_count_what_was_recorded(desk):
     assert f'paceline_tokens_total{{deployment="{DEPLOYMENT}",direction="output"}}' in page
 
 
+async def test_the_objective_stands_beside_what_it_is_held_against_as_long_as_there_is_one(desk):
+    share = f'paceline_slo_objective_ratio{{deployment="{DEPLOYMENT}"}}'
+    slo = {"ttftMilliseconds": 500, "objectivePercent": "99.5"}
+    await desk.configure(a_config(2, deployments=[a_deployment(slo=slo)]))
+    assert f"{share} 0.995" in (await desk.ask("GET", "/metrics")).text
+    await desk.configure(a_config(3, deployments=[a_deployment()]))
+    assert share not in (await desk.ask("GET", "/metrics")).text
+
+
 @pytest.mark.parametrize(
     ("method", "path", "may"),
     [
@@ -132,6 +188,7 @@ async def test_metrics_count_what_was_recorded(desk):
         ("PUT", "/v1/config", "operator"),
         ("POST", "/v1/places", "peer"),
         ("GET", "/v1/usage", "reader"),
+        ("GET", "/v1/export", "reader"),
         ("GET", "/v1/slo", "reader"),
         ("GET", "/v1/history", "reader"),
     ],

@@ -7,8 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from paceline.api.ledger_config import LedgerConsumer, LedgerGateway
 from paceline.gateway.terms import Terms
+from paceline.ledger.store import Store
+from paceline.reconcile import bookkeeper
 from paceline.reconcile.bookkeeper import Bookkeeper
 from paceline.settings import OperatorSettings
 from tests.support.certificates import certificate_for
@@ -27,7 +31,8 @@ class World:
         self.desk = desk
         self.parts: list[Terms] | None = [part("ml/public", "ml/site")]
         self.leads = True
-        self.keeper = Bookkeeper(lambda: self.parts, lambda: settings, lambda: self.leads)
+        authority = Path(settings.gateways.tls_folder) / "ca.crt"
+        self.keeper = Bookkeeper(lambda: self.parts, lambda: settings, lambda: self.leads, authority.read_text)
 
     def known(self) -> tuple[set[str], set[str]]:
         book = self.desk.service.book
@@ -105,3 +110,14 @@ async def test_a_ledger_that_is_away_is_told_when_it_is_back(tmp_path: Path) -> 
         await stays(lambda: made.known()[0] != {"ml/later"}, 0.5)
         (tmp_path / "token").write_text(TOKENS["operator"])
         await eventually(lambda: made.known()[0] == {"ml/later"})
+
+
+async def test_a_ledger_that_has_lost_its_database_is_told_again_though_nothing_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bookkeeper, "_ASK_SECONDS", 0.2)
+    async with world(tmp_path) as made:
+        await eventually(lambda: made.known()[0] == {"ml/public"})
+        made.desk.service.book = None
+        made.desk.service.access._store = Store.open(f"sqlite:///{tmp_path}/another.db")
+        await eventually(lambda: made.known()[0] == {"ml/public"})

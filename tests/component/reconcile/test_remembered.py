@@ -32,7 +32,7 @@ def test_it_holds_until_each_agent_has_repeated_its_report() -> None:
     clock = Clock()
     made = Remembered(clock)
     assert made.reports(PUBLIC, status(), [POD])
-    clock.forward(24)
+    clock.forward(14)
     assert made.reports(PUBLIC, status(), [POD])
     clock.forward(1)
     assert not made.reports(PUBLIC, status(), [POD])

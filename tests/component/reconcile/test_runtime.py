@@ -4,8 +4,10 @@ import httpx
 import pytest
 import yaml
 
+from paceline.kube.resources import Key
 from paceline.reconcile import configuration as configuration_module
-from paceline.reconcile import runtime
+from paceline.reconcile import runtime, workshop
+from tests.support import gateways
 from tests.support.apiserver import FakeApiServer, Fault
 from tests.support.worlds import Silent, condition, configuration, eventually, model, operator, status, stays
 
@@ -85,6 +87,61 @@ async def test_the_lease_goes_to_the_next_one_at_once_when_the_holder_ends(serve
         await eventually(lambda: server.all("Lease")[0]["spec"]["holderIdentity"] == "two", 5)
         server.put(model())
         await accepted(server)
+
+
+async def test_who_does_not_lead_serves_gateways_too(server, tmp_path):
+    (tmp_path / "ca.crt").write_text("-----BEGIN CERTIFICATE-----\n")
+    config = configuration(gateways={"tlsFolder": str(tmp_path)})
+    there = Key("ml", "public")
+
+    def stamp(one):
+        posting = one._doors._board.of(there)
+        return posting.stamp if posting else None
+
+    async with operator(server, tmp_path, identity="one", config=config) as one:
+        await eventually(lambda: one.leader.leading)
+        second = configuration(gateways={"tlsFolder": str(tmp_path)})
+        async with operator(server, tmp_path, identity="two", config=second) as two:
+            server.put(gateways.manifest({"routesFrom": "AllModelDeployments"}, namespace="ml"))
+            await eventually(lambda: stamp(one) and stamp(two) == stamp(one))
+            assert not two.leader.leading
+            server.put(model())
+            await eventually(lambda: stamp(one).generation > 1 and stamp(two) == stamp(one))
+
+
+def ready_pod(server, name, address):
+    """A pod of the model's Deployment, as its controllers and the kubelet make it."""
+    (deployment,) = [one for one in server.all("Deployment") if one["metadata"]["name"].startswith("chat")]
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    status = {"podIP": address, "phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    metadata = {"name": name, "namespace": "ml", "labels": labels}
+    server.put({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": status})
+
+
+async def test_a_further_pod_is_known_to_agents_of_every_replica_without_any_translation(server, tmp_path, monkeypatch):
+    (tmp_path / "ca.crt").write_text("-----BEGIN CERTIFICATE-----\n")
+    given = {"tlsFolder": str(tmp_path)}
+
+    def addresses(one):
+        posting = one._doors._board.of(Key("ml", "public"))
+        return "".join(posting.addresses.values()) if posting else ""
+
+    async with (
+        operator(server, tmp_path, identity="one", config=configuration(gateways=given)) as one,
+        operator(server, tmp_path, identity="two", config=configuration(gateways=given)) as two,
+    ):
+        server.put(gateways.manifest({"routesFrom": "AllModelDeployments"}, namespace="ml"))
+        server.put(model())
+        await eventually(lambda: server.all("Deployment"))
+        ready_pod(server, "chat-a", "10.9.0.1")
+        await eventually(lambda: "10.9.0.1" in addresses(one) and "10.9.0.1" in addresses(two))
+        await stays(lambda: True, 0.6)  # what the first pod changes is translated
+        translated = []
+        real = workshop.translate
+        monkeypatch.setattr(workshop, "translate", lambda *seen: translated.append(1) or real(*seen))
+        ready_pod(server, "chat-b", "10.9.0.2")
+        await eventually(lambda: "10.9.0.2" in addresses(one) and "10.9.0.2" in addresses(two), 2)
+        await stays(lambda: translated == [], 0.5)
 
 
 async def test_a_holder_that_loses_the_lease_stops_and_takes_up_everything_when_it_has_it_again(server, tmp_path):

@@ -92,8 +92,30 @@ def test_adapters_and_the_longest_request_are_those_of_the_revision():
 
 
 def test_what_the_reconcile_knows_besides_is_passed_on():
-    known = served(NEW, Children(), {"r1": 5}, saturated=True, objective=Objective(1, 2))
-    assert (known.weights, known.saturated, known.objective) == ({"r1": 5}, True, Objective(1, 2))
+    known = served(NEW, Children(), {"r1": 5}, saturated=True)
+    assert (known.weights, known.saturated, known.objective) == ({"r1": 5}, True, Objective())
+
+
+def test_the_targets_of_requests_are_those_of_the_spec_as_it_is_now():
+    given = models.model({"slo": {"ttftMilliseconds": 500, "tpotMilliseconds": 50}})
+    assert served(given, Children()).objective == Objective(500, 50)
+    assert models.revision(given).label == models.revision(models.model()).label, "a change of them restarts nothing"
+
+
+@pytest.mark.parametrize(
+    ("spec", "places"),
+    [
+        ({}, 256),
+        ({"engine": {"batching": {"type": "Static", "static": {"batchSize": 8}}}}, 8),
+        ({"model": {"uri": "sim://nobody-has-measured-it"}}, None),
+        ({"model": {"uri": "hf://a/b"}}, 1024),
+        ({"model": {"uri": "hf://a/b"}, "engine": {"args": ["--max-num-seqs=96"]}}, 96),
+    ],
+)
+def test_an_engine_computes_as_many_requests_at_a_time_as_its_arguments_say(spec, places):
+    revision = models.revision(models.model(spec))
+    (one,) = served(NEW, Children(models.deployment(revision=revision.label), (), (revision,))).servings
+    assert one.capacity == places
 
 
 def test_a_gateway_is_made_of_it():

@@ -16,6 +16,7 @@ from paceline.errors import Transient
 from paceline.gateway import snapshot
 from paceline.gateway.stamp import Stamp
 from paceline.kube.resources import Key
+from paceline.snapshots import server
 from paceline.snapshots.board import Board
 from paceline.snapshots.server import Snapshots
 from tests.support import neutral
@@ -32,6 +33,7 @@ class World:
     session: aiohttp.ClientSession
     board: Board
     reported: list[Key] = field(default_factory=list)
+    leads: bool = True
 
     async def get(self, path: str, token: str = "own") -> tuple[int, bytes]:  # noqa: S107 - a name
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -54,15 +56,18 @@ async def _whose(token: str) -> str:
 async def world() -> AsyncIterator[World]:
     reported: list[Key] = []
     board = Board(reported.append)
-    async with Snapshots(board, _whose).serving("127.0.0.1", 0, None) as port, aiohttp.ClientSession() as session:
-        yield World(f"http://127.0.0.1:{port}", session, board, reported)
+    async with aiohttp.ClientSession() as session:
+        made = World("", session, board, reported)
+        async with Snapshots(board, _whose, lambda: made.leads).serving("127.0.0.1", 0, None) as port:
+            made.url = f"http://127.0.0.1:{port}"
+            yield made
 
 
 async def test_an_agent_gets_the_program_with_its_number(world: World) -> None:
     world.board.post(KEY, Stamp(3, PROGRAM.digest), PROGRAM, ADDRESSES)
     status, body = await world.get("/v1/programs/ml/public")
     found = json.loads(body)
-    assert (status, found["generation"]) == (200, 3)
+    assert (status, found["generation"], found["digest"]) == (200, 3, PROGRAM.digest)
     assert snapshot.parse(json.dumps(found["program"]).encode()) == PROGRAM
 
 
@@ -108,7 +113,8 @@ async def test_pods_that_come_and_go_send_addresses_alone(world: World) -> None:
     done, _ = await asyncio.wait({waiting}, timeout=0.2)
     assert not done
     world.board.move(KEY, {"peers.json": "{}"})
-    assert json.loads((await asyncio.wait_for(waiting, 2))[1])["files"] == {"peers.json": "{}"}
+    told = json.loads((await asyncio.wait_for(waiting, 2))[1])
+    assert (told["since"], told["files"], told["gone"]) == (found["version"], {"peers.json": "{}"}, [])
     assert (await program)[0] == 204
 
 
@@ -117,6 +123,22 @@ async def test_addresses_that_did_not_change_are_no_news(world: World) -> None:
     version = json.loads((await world.get("/v1/addresses/ml/public"))[1])["version"]
     world.board.move(KEY, dict(ADDRESSES))
     assert (await world.get(f"/v1/addresses/ml/public?version={version}&wait=0"))[0] == 204
+
+
+async def test_an_agent_is_told_all_that_it_missed_and_no_more(world: World) -> None:
+    first = {"peers.json": "p", **{f"eds/c{number}.json": "1" for number in range(5)}}
+    world.board.post(KEY, Stamp(3, PROGRAM.digest), PROGRAM, first)
+    version = json.loads((await world.get("/v1/addresses/ml/public"))[1])["version"]
+    for change in ({"eds/c1.json": "2"}, {"eds/c4.json": "2"}, {"eds/c1.json": "3"}):
+        world.board.move(KEY, change)
+    world.board.move(KEY, {"eds/c1.json": "3"})
+    world.board.post(KEY, Stamp(3, PROGRAM.digest), PROGRAM, {**first, "eds/c1.json": "3", "eds/c4.json": "2"})
+    told = json.loads((await world.get(f"/v1/addresses/ml/public?version={version}"))[1])
+    assert (told["files"], told["gone"]) == ({"eds/c1.json": "3", "eds/c4.json": "2"}, [])
+    last = told["version"]
+    world.board.post(KEY, Stamp(3, PROGRAM.digest), PROGRAM, {"peers.json": "p", "eds/c1.json": "3"})
+    told = json.loads((await world.get(f"/v1/addresses/ml/public?version={last}"))[1])
+    assert (told["files"], sorted(told["gone"])) == ({}, ["eds/c0.json", "eds/c2.json", "eds/c3.json", "eds/c4.json"])
 
 
 async def test_another_process_counts_addresses_anew(world: World) -> None:
@@ -185,6 +207,43 @@ async def test_reports_about_a_gateway_that_is_gone_are_forgotten(world: World) 
     assert (await world.report(b'{"pod": "a", "generation": 1}'))[0] == 204
     assert world.reported == []
     world.board.keep(KEY, frozenset())
+
+
+async def test_a_replica_that_does_not_lead_serves_what_it_has(world: World) -> None:
+    world.leads = False
+    world.board.post(KEY, Stamp(3, PROGRAM.digest), PROGRAM, ADDRESSES)
+    assert json.loads((await world.get("/v1/programs/ml/public"))[1])["generation"] == 3
+    assert json.loads((await world.get("/v1/addresses/ml/public"))[1])["files"] == ADDRESSES
+
+
+async def test_who_waits_at_a_replica_that_falls_behind_is_sent_to_another_one(world: World) -> None:
+    world.leads = False
+    world.board.post(KEY, Stamp(3, PROGRAM.digest), PROGRAM, ADDRESSES)
+    path = f"{world.url}/v1/programs/ml/public?generation=3&digest={PROGRAM.digest}&wait=30"
+    waiting = asyncio.create_task(world.session.get(path, headers={"Authorization": "Bearer own"}))
+    done, _ = await asyncio.wait({waiting}, timeout=0.1)
+    assert not done
+    world.board.lag(KEY)
+    answer = await asyncio.wait_for(waiting, 2)
+    assert (answer.status, answer.headers["Connection"]) == (503, "close")
+    assert (await world.get("/v1/addresses/ml/public"))[0] == 503
+    world.board.post(KEY, Stamp(4, PROGRAM.digest), PROGRAM, ADDRESSES)
+    assert json.loads((await world.get("/v1/programs/ml/public?generation=3"))[1])["generation"] == 4
+
+
+async def test_a_replica_that_does_not_know_a_gateway_sends_its_agents_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_STRANGER_SECONDS", 0.01)
+    world.leads = False
+    assert (await world.get("/v1/programs/ml/public?wait=30"))[0] == 503
+
+
+async def test_only_the_leader_takes_reports(world: World) -> None:
+    world.leads = False
+    world.board.post(KEY, Stamp(3, PROGRAM.digest), PROGRAM, ADDRESSES)
+    assert (await world.report(b'{"pod": "a", "generation": 3}'))[0] == 421
+    assert world.reported == []
 
 
 @pytest.mark.parametrize("query", ["generation=x", "wait=-1", f"generation={'9' * 40}"])

@@ -94,7 +94,6 @@ TROUBLES: dict[str, tuple[Resource, Spec, str, str, str]] = {
     "a key that can be guessed": (
         CONSUMERS, {"credentials": [consumers.key(of="short")]}, "Ready", "False", "SecretInvalid",
     ),
-    "a token": (CONSUMERS, {"credentials": [consumers.jwt()]}, "Ready", "False", "CredentialUnsupported"),
     "a time zone of nowhere": (
         CONSUMERS, {"budgets": [consumers.budget(timeZone="Mars/Olympus")]}, "Accepted", "False", "InvalidSpec",
     ),

@@ -27,6 +27,7 @@ REASONS = {
     "ModelResolved": "Resolved",
     "Fits": "MemorySuffices",
     "Progressing": "RolledOut",
+    "SLOMet": "ObjectiveMet",
 }
 CHILDREN = {"Deployment a": {"spec": {"replicas": 1}}}
 CHANGED = {"Deployment a": {"spec": {"replicas": 2}}}

@@ -31,6 +31,7 @@ MEANINGS: dict[str, dict[ConditionType, str]] = {
         "ModelResolved": "it is known which files are served, down to their commit",
         "Fits": "the model fits the memory of its hardware; counted before any pod is made",
         "Progressing": "a rollout is under way; False when it is done or cannot go on",
+        "SLOMet": "of the requests of the last 5 minutes as many met the targets of `spec.slo` as it asks for",
     },
     "Gateway": {
         "Ready": "accepted, programmed, and at least one pod answers clients; one route's trouble does not change it",

@@ -45,7 +45,27 @@ def test_gateways_of_other_namespaces_need_consent():
 
 
 def test_fields_of_other_releases_are_ignored():
-    assert model({"slo": {"ttftMilliseconds": 500}}) == model()
+    assert model({"later": {"thing": 500}}) == model()
+
+
+def test_an_objective_has_the_defaults_of_the_kind_and_its_number_may_be_a_text():
+    given = model({"slo": {"ttftMilliseconds": 500, "objectivePercent": 95}}).spec.slo
+    assert given is not None
+    assert (given.ttft_milliseconds, given.tpot_milliseconds, given.objective_percent) == (500, None, "95")
+    assert (given.period_days, given.min_requests) == (28, 100)
+    assert model().spec.slo is None
+
+
+@pytest.mark.parametrize("share", ["0", 0, "0.999999", "100", 100, "99,5", "-1", "nan"])
+def test_an_objective_of_nobody_or_of_all_is_refused(share):
+    with pytest.raises(Stalled) as stalled:
+        model({"slo": {"ttftMilliseconds": 500, "objectivePercent": share}})
+    assert "spec.slo.objectivePercent" in stalled.value.message
+
+
+@pytest.mark.parametrize("share", ["1", 1, 99, "99.999999", "50.5"])
+def test_an_objective_between_nobody_and_all_is_taken(share):
+    assert model({"slo": {"ttftMilliseconds": 500, "objectivePercent": share}}).spec.slo.objective_percent == str(share)
 
 
 def test_conditions_are_read_from_the_status():

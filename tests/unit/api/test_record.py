@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import MISSING, fields
 
 import pytest
 from hypothesis import given
@@ -51,11 +51,19 @@ def test_what_is_written_is_read_back(made):
     assert b"\n" not in write(made)
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Record)])
+def test_a_gateway_of_the_release_before_knows_of_no_conversation():
+    assert parse(line(conversation=...)).conversation == ""
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Record) if field.default is MISSING])
 def test_every_field_must_be_there(name):
     head, *rest = name.split("_")
     with pytest.raises(ValueError, match=r"^record"):
         parse(line(**{head + "".join(part.title() for part in rest): ...}))
+
+
+def test_what_older_gateways_do_not_say_is_none():
+    assert parse(line(media=...)).media == 0
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from tests.support.cli_objects import (
     warning,
 )
 
-POD = "hello-0a1b2c3d-66f-abcde"
+POD = "hello-956be3dd-66f-abcde"
 
 
 def serving(**changes: Any) -> View:
@@ -55,13 +55,13 @@ def test_every_link_of_a_serving_model_holds_and_says_so_with_numbers() -> None:
         "generation 1 asks for 1 replica of sim://llama-3-8b-h100 on profile sim; the operator has seen it"
     )
     assert words["profile"] == "profile sim: cpu 500m, memory 512Mi for each replica"
-    assert words["replicaset"] == "hello-0a1b2c3d-66f has made 1 of 1 pod"
+    assert words["replicaset"] == "hello-956be3dd-66f has made 1 of 1 pod"
     assert words["scheduled"] == "1 pod on node-1"
     assert words["started"] == "1 engine running, 0 restarts"
     assert words["ready"] == "1 of 1 replica ready, as the readiness probe says"
     assert words["answers"] == "Answering: 1 of 1 replicas answers (TTFT p95 31 ms, TPOT p95 7.2 ms)"
     assert words["service"] == (
-        "hello-0a1b2c3d sends requests to 1 pod; clients use http://hello-0a1b2c3d.models.svc:80/v1"
+        "hello-956be3dd sends requests to 1 pod; clients use http://hello-956be3dd.models.svc:80/v1"
     )
 
 
@@ -142,7 +142,7 @@ def test_pods_that_the_api_server_refuses_are_told_with_a_fitting_remedy(message
 
 
 def test_a_replicaset_that_lacks_pods_says_how_many_it_made() -> None:
-    failing = replicaset("hello-0a1b2c3d-66f", 1, cond("ReplicaFailure", "True", "FailedCreate", "exceeded quota: x"))
+    failing = replicaset("hello-956be3dd-66f", 1, cond("ReplicaFailure", "True", "FailedCreate", "exceeded quota: x"))
     found = first(serving(model=model(replicas=3), replicasets=[failing]))
     assert (found.name, found.state) == ("replicaset", State.FAILED)
     assert "has made 1 of 3 pods: exceeded quota" in found.text
@@ -171,7 +171,7 @@ def test_a_model_at_zero_on_purpose_has_no_failing_link() -> None:
     )
     view = serving(model=zero, pods=[], slices=[])
     assert weakest(chain(view)) is None
-    assert link(view, "service").text == "hello-0a1b2c3d has no pod to send to, as spec.replicas says"
+    assert link(view, "service").text == "hello-956be3dd has no pod to send to, as spec.replicas says"
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,7 @@ def test_what_nobody_has_looked_at_is_not_judged() -> None:
 def test_an_old_revision_that_serves_meanwhile_is_told_below_the_lookup() -> None:
     view = looking(deployment=deployment(), replicasets=[replicaset()], pods=[pod()], service=service())
     assert first(view).name == "source"
-    assert link(view, "deployment").text == "hello-0a1b2c3d wants 1 pod, of the revision before"
+    assert link(view, "deployment").text == "hello-956be3dd wants 1 pod, of the revision before"
     assert link(view, "started").state is State.OK
 
 

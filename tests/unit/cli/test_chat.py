@@ -18,7 +18,7 @@ from tests.support.fake_api import FakeApi
 Run = Callable[..., tuple[int, str, str]]
 
 MODEL = f"{modeldeployment_path('models')}/hello"
-PROXY = "/api/v1/namespaces/models/services/http:hello-0a1b2c3d:80/proxy/v1/chat/completions"
+PROXY = "/api/v1/namespaces/models/services/http:hello-956be3dd:80/proxy/v1/chat/completions"
 ANSWER = "\n\n".join(
     "data: " + text
     for text in (
@@ -156,7 +156,7 @@ def test_a_model_that_asks_for_a_key_says_how_it_is_talked_to(api: FakeApi, pace
     words = " ".join(err.split())
     assert code == ExitCode.USAGE
     assert "hello asks for a key" in words
-    assert "kubectl port-forward -n models service/hello-0a1b2c3d 8080:80" in words
+    assert "kubectl port-forward -n models service/hello-956be3dd 8080:80" in words
     assert "paceline chat bot --url http://127.0.0.1:8080/v1 --key-file" in words
     assert "hello-engine-key" in words
     assert not [path for _, path, _ in api.requests if "proxy" in path or "secrets" in path]
@@ -182,7 +182,7 @@ def test_a_file_without_a_key_is_wrong_usage(text: str | None, words: str, pacel
 def test_a_key_is_for_a_url(paceline: Run, tmp_path: Path) -> None:
     code, _, err = paceline("chat", "gpt", "-m", "hi", "--key-file", str(tmp_path / "key"))
     assert code == ExitCode.USAGE
-    assert "needs --url" in err
+    assert "needs --gateway or --url" in err
 
 
 def test_any_openai_like_server_can_be_talked_to_by_its_url(api: FakeApi, paceline: Run) -> None:

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from paceline.cli.cluster import Cluster, bare_name, find_modeldeployment, modeldeployment_path
+from paceline.cli.cluster import Cluster, find_modeldeployment, modeldeployment_path
+from paceline.cli.columns import age, columns_of
 from paceline.cli.console import CliError, ExitCode
-from paceline.cli.get import age, row
-from tests.support.cli_objects import NOW, cond, deployment, endpoints, fetcher, job, model, pod, replicaset, service
+from paceline.cli.kinds import CONSUMER, GATEWAY, KINDS, MODELDEPLOYMENT, Kind, bare_name
+from tests.support.cli_objects import (
+    NOW,
+    a_consumer,
+    a_gateway,
+    cond,
+    deployment,
+    endpoints,
+    fetcher,
+    job,
+    model,
+    pod,
+    replicaset,
+    service,
+)
 from tests.support.fake_api import FakeApi
 
 Run = Callable[..., tuple[int, str, str]]
@@ -23,12 +39,24 @@ PODS = "/api/v1/namespaces/models/pods"
 
 def test_get_shows_the_columns_of_the_kind(api: FakeApi, paceline: Run) -> None:
     starting = model("zeta", conditions=[cond("Ready", "False", "EngineStarting")], display={})
-    api.items(MODELS, starting, model("alpha"))
+    shown = {"replicas": "1/1", "ttftP95": "31 ms", "tpotP95": "7.2 ms", "attainment": "99.58"}
+    api.items(MODELS, starting, model("alpha", display=shown))
     code, out, _ = paceline("get")
     lines = [line.split() for line in out.splitlines()]
     assert code == 0
-    assert lines[0] == ["NAME", "READY", "AVAILABLE", "REASON", "REPLICAS", "TTFT-P95", "TPOT-P95", "COST/H", "AGE"]
-    assert lines[1][:6] == ["alpha", "True", "True", "Answering", "1/1", "31"]
+    assert lines[0] == [
+        "NAME",
+        "READY",
+        "AVAILABLE",
+        "REASON",
+        "REPLICAS",
+        "TTFT-P95",
+        "TPOT-P95",
+        "SLO%",
+        "COST/H",
+        "AGE",
+    ]
+    assert lines[1][:10] == ["alpha", "True", "True", "Answering", "1/1", "31", "ms", "7.2", "ms", "99.58"]
     assert lines[2][:5] == ["zeta", "False", "Unknown", "EngineStarting", "-"]
 
 
@@ -173,7 +201,44 @@ def test_an_object_without_status_is_unknown() -> None:
     bare = model()
     del bare["status"]
     del bare["metadata"]["creationTimestamp"]
-    assert row(bare, NOW) == ("models", "hello", "Unknown", "Unknown", "-", "-", "-", "-", "-", "-")
+    assert columns_of(MODELDEPLOYMENT).row(bare, NOW) == ("models", "hello", "Unknown", "Unknown", *"-------")
+
+
+@pytest.mark.parametrize(
+    ("kind", "found", "cells"),
+    [
+        pytest.param(
+            GATEWAY,
+            a_gateway(routes={"total": 3, "unhealthy": ["bot"]}),
+            ["public", "True", "True", "Serving", "2/2", "3 (1 unhealthy)", "http://public-gateway.models.svc:8080/v1"],
+            id="gateway",
+        ),
+        pytest.param(
+            CONSUMER,
+            a_consumer(suspended=True),
+            ["site", "True", "True", "Programmed", "External", "1.20 USD", "5.00/Day", "true"],
+            id="consumer",
+        ),
+    ],
+)
+def test_gateways_and_consumers_have_columns_of_their_own(
+    kind: Kind, found: dict[str, Any], cells: list[str], api: FakeApi, paceline: Run
+) -> None:
+    api.items(kind.path("models"), found)
+    api.put(kind.path("models", cells[0]), found)
+    for arguments in ((kind.plural,), (kind.short, cells[0]), (f"{kind.short}/{cells[0]}",)):
+        code, out, _ = paceline("get", *arguments)
+        assert code == 0
+        assert re.split(r"\s{3,}", out.splitlines()[1])[:-1] == cells
+        assert re.split(r"\s{3,}", out.splitlines()[0]) == list(columns_of(kind).heads)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.short)
+def test_an_object_of_which_nothing_is_known_yet_has_a_cell_in_each_column(kind: Kind) -> None:
+    bare = {"metadata": {"name": "new", "namespace": "models"}, "spec": {}}
+    cells = columns_of(kind).row(bare, NOW)
+    assert len(cells) == len(columns_of(kind).heads) + 1
+    assert all(cells)
 
 
 @pytest.mark.parametrize("reference", ["hello", "mdep/hello", "ModelDeployment/hello", "mdep.paceline.dev/hello"])

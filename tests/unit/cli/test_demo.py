@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from paceline.api.names import child_name
 from paceline.cli import demo
 from paceline.cli.cluster import modeldeployment_path
 from paceline.cli.console import CliError, ExitCode
@@ -19,7 +20,8 @@ from tests.support.fake_api import FakeApi
 Run = Callable[..., tuple[int, str, str]]
 
 MODEL = modeldeployment_path(demo.NAMESPACE, demo.MODEL)
-PROXY = f"/api/v1/namespaces/{demo.NAMESPACE}/services/http:{demo.MODEL}-0a1b2c3d:80/proxy/v1/chat/completions"
+SERVICE = child_name(demo.NAMESPACE, demo.MODEL)
+PROXY = f"/api/v1/namespaces/{demo.NAMESPACE}/services/http:{SERVICE}:80/proxy/v1/chat/completions"
 
 
 @pytest.fixture
@@ -31,6 +33,8 @@ def cluster(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.setattr(demo.binaries, "ensure", lambda tool: helm)
     monkeypatch.setattr(demo.images, "build", lambda: Path("/cache/0123abcd.tar"))
     monkeypatch.setattr(demo.images, "load", lambda cluster, reference: None)
+    monkeypatch.setattr(demo.envoy, "load", lambda cluster: None)
+    monkeypatch.setattr(demo, "show_door", lambda *given: demo.out.print("the door"))
     monkeypatch.setattr(demo.time, "sleep", lambda seconds: None)
     for namespace in (demo.SYSTEM, demo.NAMESPACE):
         api.put(f"/api/v1/namespaces/{namespace}", {})
@@ -43,7 +47,7 @@ def cluster(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     return api
 
 
-def test_the_demo_on_a_cluster_of_ones_own_ends_with_figures_an_answer_and_three_commands(
+def test_the_demo_on_a_cluster_of_ones_own_ends_with_figures_an_answer_a_door_and_four_commands(
     cluster: FakeApi, paceline: Run, tmp_path: Path
 ) -> None:
     code, out, err = paceline("demo", "--existing")
@@ -58,12 +62,25 @@ def test_the_demo_on_a_cluster_of_ones_own_ends_with_figures_an_answer_and_three
     assert "│ True  │ 1/1      │ 31 ms    │ 7.2 ms   │ 0.00   │" in out
     assert f"{demo.MODEL}  Hello you\n" in out
     assert "9 prompt + 2 output tokens" in err
-    last = out.strip().splitlines()[-3:]
-    assert [line.split()[-4 if "logs" in line else -3] for line in last] == [
-        "mdep/first-model",
-        "first-model",
-        "mdep/first-model",
+    assert out.index("Hello you") < out.index("the door") < out.index("Try next")
+    last = [line.strip().partition("paceline ")[2] for line in out.strip().splitlines()[-4:]]
+    assert [line.split()[:2] for line in last] == [
+        ["explain", "mdep/first-model"],
+        ["chat", "first-model"],
+        ["explain", "consumer/visitor"],
+        ["logs", "mdep/first-model"],
     ]
+
+
+def test_envoys_image_is_the_one_that_was_brought_to_the_node_or_the_published_one(
+    cluster: FakeApi, paceline: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paceline("demo", "--existing")
+    assert "envoy" not in (tmp_path / "values").read_text()
+    started = SimpleNamespace(kubeconfig=cluster.kubeconfig_path, name="x")
+    monkeypatch.setattr(demo.local, "up", lambda name, say: started)
+    paceline("demo", "--name", "x")
+    assert '"images": {"envoy": "localhost/envoy:dev"}' in (tmp_path / "values").read_text()
 
 
 def test_the_demo_brings_its_own_cluster_up_and_takes_it_down_when_asked(
@@ -106,7 +123,7 @@ def test_an_old_generation_is_not_ready() -> None:
 
 
 def test_the_next_commands_name_the_kubeconfig_where_it_would_not_be_found(api: FakeApi) -> None:
-    assert len(demo.next_commands(str(api.kubeconfig_path))) == 3
+    assert len(demo.next_commands(str(api.kubeconfig_path))) == 4
     assert demo.next_commands("/elsewhere")[0] == "export KUBECONFIG=/elsewhere"
     assert demo.next_commands(str(Path.home() / "kc"))[0] == "export KUBECONFIG=~/kc"
 

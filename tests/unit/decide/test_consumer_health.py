@@ -7,7 +7,9 @@ from typing import Any
 
 from paceline.api import consumer_reasons as reasons
 from paceline.api.conditions import TYPES
-from paceline.decide.consumer_health import Gate, Remark, assess, refused, status_of
+from paceline.api.consumer_status import ConsumerStatus
+from paceline.decide.consumer_health import Account, Gate, Remark, assess, refused, status_of
+from paceline.decide.expenses import Use, shown
 from paceline.errors import Stalled
 from tests.support import consumers
 
@@ -77,8 +79,58 @@ def test_a_key_that_cannot_be_made_is_said():
     assert said["Accepted"] == said["Ready"] == ("False", "ApplyRefused", "forbidden")
 
 
+def within(*uses: Use, asked: bool = True, answers: bool = True, status: Any = None) -> tuple[str, str, str]:
+    spec = {"budgets": [consumers.budget(), consumers.budget("day", amount="10")]}
+    found = consumers.consumer(spec, status)
+    account = Account(asked, answers, shown(found.spec.budgets, uses, None, NOW))
+    (said,) = (one for one in assess(found, [], SERVED, None, account) if one.type == "WithinBudget")
+    assert (said.type, said.status) in reasons.BY_NAME[said.reason].shows
+    return said.status, said.reason, said.message
+
+
+def uses(month: int, day: int) -> tuple[Use, Use]:
+    return Use("month", month * 1_000_000, "2026-11-30T23:00:00Z"), Use("day", day * 1_000_000, "2026-11-27T23:00:00Z")
+
+
 def test_of_budgets_only_the_ledger_knows():
     assert told(budgets=[consumers.budget()])["WithinBudget"][:2] == ("Unknown", "LedgerUnreachable")
+    assert within(*uses(1, 1), answers=False) == (
+        "Unknown",
+        "LedgerUnreachable",
+        f"The ledger does not answer. {reasons.LEDGER_UNREACHABLE.remedy}",
+    )
+    assert within(uses(1, 1)[0])[:2] == ("Unknown", "NotYetObserved")
+    assert "budget day yet" in within(uses(1, 1)[0])[2]
+
+
+def test_the_fullest_budget_is_told_with_its_figures():
+    assert within(*uses(100, 1)) == (
+        "True",
+        "WithinBudget",
+        "Budget month: 100.00 of 500.00 spent; its period ends at 2026-11-30T23:00:00Z.",
+    )
+    assert within(*uses(100, 8))[:2] == ("True", "BudgetNearlyExhausted")
+    assert within(*uses(100, 8))[2].startswith("Budget day: 8.00 of 10.00 spent;")
+    assert within(*uses(500, 1))[:2] == ("False", "BudgetExhausted")
+
+
+def test_a_new_leader_keeps_what_was_said_until_it_has_asked():
+    condition = {"type": "WithinBudget", "status": "False", "reason": "BudgetExhausted", "message": "spent"}
+    known = {"conditions": [condition | {"observedGeneration": 2, "lastTransitionTime": "2026-11-27T00:00:00Z"}]}
+    assert within(asked=False, answers=False, status=known) == ("False", "BudgetExhausted", "spent")
+    for more in ({"observedGeneration": 1}, {"status": "Unknown"}, {"type": "Ready"}):
+        other = {"conditions": [known["conditions"][0] | more]}
+        assert within(asked=False, answers=False, status=other)[:2] == ("Unknown", "LedgerUnreachable")
+
+
+def test_the_status_shows_what_the_fullest_budget_has_spent():
+    found = consumers.consumer({"budgets": [consumers.budget(), consumers.budget("day", amount="10", period="Day")]})
+    figures = shown(found.spec.budgets, uses(100, 8), None, NOW)
+    status = status_of(2, assess(found, [], SERVED), None, NOW, found, figures)
+    assert status["display"] == {"spent": "8.00", "budget": "10.00/Day"}
+    assert [each["name"] for each in status["budgets"]] == ["month", "day"]
+    assert status["observedTime"] == "2026-11-27T00:00:00Z"
+    ConsumerStatus.model_validate(status)
 
 
 def test_a_spec_that_cannot_be_read_is_said_and_nothing_else_is_known():

@@ -88,6 +88,24 @@ def test_a_gateway_for_everybody_says_so():
     assert told(spec={"authentication": "None"})["Accepted"] == ("True", "AuthenticationNone")
 
 
+def test_what_agents_say_of_issuers_is_put_together_without_those_on_their_way_out():
+    said = {"a": Report(7, issuers={"https://a": "gone"}), "b": Report(7, issuers={"https://b": "slow"})}
+    assert replace(SERVING, reports=said).issuers == {"https://a": "gone", "https://b": "slow"}
+    leaving = PodView("b", "ub", "", ready=True, deleting=True)
+    assert replace(SERVING, pods=(PODS[0], leaving), reports=said).issuers == {"https://a": "gone"}
+
+
+def test_labels_that_cannot_be_read_are_said_and_stop_nothing():
+    remark = Remark(reasons.NAMESPACES_UNREAD, "", "Only names are known.")
+    said = found(replace(SERVING, remarks=(remark,)))
+    assert (said["Accepted"].status, said["Accepted"].reason, said["Ready"].status) == (
+        "True",
+        "NamespacesUnread",
+        "True",
+    )
+    assert said["Accepted"].message.startswith("Only names are known.")
+
+
 @pytest.mark.parametrize(
     ("pod", "reason"),
     [

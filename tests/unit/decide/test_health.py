@@ -14,6 +14,7 @@ from paceline.api.conditions import TYPES, Condition
 from paceline.api.modeldeployment import KIND
 from paceline.api.reason import event_type
 from paceline.decide.fit import Fit
+from paceline.decide.front import Front
 from paceline.decide.health import assess, refused
 from paceline.decide.observation import AnswerView, DeploymentView, Observation, PodView
 from paceline.errors import Pending, Stalled
@@ -47,7 +48,29 @@ def test_at_first_sight_nothing_is_known_but_that_the_spec_is_accepted():
         "ModelResolved": ("True", "Resolved"),
         "Fits": ("Unknown", "NotYetObserved"),
         "Progressing": ("Unknown", "NotYetObserved"),
+        "SLOMet": ("Unknown", "NoObjective"),
     }
+
+
+@pytest.mark.parametrize(
+    ("exposure", "front", "before", "reason"),
+    [
+        ("Auto", Front(), "Bypassable", "Accepted"),
+        ("Auto", Front(url="http://a"), "", "Bypassable"),
+        ("Auto", Front(known=False, url="http://a"), "", "Bypassable"),
+        ("Auto", Front(known=False), "Bypassable", "Bypassable"),
+        ("Auto", Front(known=False), "Accepted", "Accepted"),
+        ("Auto", Front(known=False), "", "Accepted"),
+        ("Cluster", Front(), "", "Bypassable"),
+        ("GatewayOnly", Front(url="http://a"), "", "Accepted"),
+    ],
+)
+def test_an_engine_that_answers_beside_its_gateway_is_said_to(exposure, front, before, reason):
+    held = {"conditions": [{"type": "Accepted", "status": "True", "reason": before}]} if before else None
+    md = models.model({"exposure": exposure}, status=held)
+    found, made = look(seen(pod(), front=front), md)
+    assert found["Accepted"] == ("True", reason)
+    assert reason == "Accepted" or f"spec.exposure is {exposure}" in made.condition("Accepted").message
 
 
 def test_a_model_that_answers_is_ready_and_available():
@@ -59,6 +82,7 @@ def test_a_model_that_answers_is_ready_and_available():
         "ModelResolved": ("True", "Resolved"),
         "Fits": ("True", "MemorySuffices"),
         "Progressing": ("False", "RolledOut"),
+        "SLOMet": ("Unknown", "NoObjective"),
     }
     assert made.condition("Ready").message == "1 of 1 replicas answer."
     assert made.requeue_seconds is None
@@ -448,6 +472,7 @@ class TestProblems:
             "ModelResolved": "NotYetObserved",
             "Fits": "NotYetObserved",
             "Progressing": "InvalidSpec",
+            "SLOMet": "NotYetObserved",
         }
         assert {c.observed_generation for c in made.conditions} == {7}
 

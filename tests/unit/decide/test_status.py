@@ -12,6 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paceline.decide.front import Front, Met
 from paceline.decide.health import assess, refused
 from paceline.decide.observation import LatencyView, Observation
 from paceline.decide.revisions import Choice
@@ -86,6 +87,29 @@ def test_before_anything_exists_there_is_no_endpoint_and_no_cost():
     assert "endpoint" not in written
     assert written["display"] == {"replicas": "0/1", "costPerHour": "0.00"}
     assert (written["replicas"], written["readyReplicas"]) == (0, 0)
+
+
+URL = "http://public-gateway.models.svc:8080/v1"
+
+
+def test_once_a_gateway_serves_the_model_clients_are_told_its_address_and_what_users_met():
+    front = Front(url=URL, met=Met(NOW, 200, 197, {"p50": 90.0, "p95": 310.0, "p99": 400.0}))
+    md = models.model({"replicas": 3, "slo": {"ttftMilliseconds": 500}})
+    written = status(served(latency=latency(900), front=front), md=md)
+    assert (written["endpoint"], written["slo"]["source"], written["slo"]["attainmentPercent"]) == (
+        URL,
+        "Gateway",
+        "98.50",
+    )
+    assert (written["display"]["ttftP95"], written["display"]["attainment"]) == ("310 ms", "98.50")
+    assert written["conditions"][-1]["reason"] == "ObjectiveMissed"
+    again = models.model({"replicas": 3, "slo": {"ttftMilliseconds": 500}}, status=written)
+    same = status(later(served(latency=latency(900), front=Front(known=False)), 60), written, again)
+    assert same == written, "an operator that has just started knows of no Gateway yet"
+    better = Front(url=URL, met=replace(front.met, good=200))
+    turned = status(served(front=better), written, again, now=NOW + timedelta(seconds=1))
+    assert turned["slo"]["attainmentPercent"] == "100.00"
+    assert status(served(front=Front(known=False)))["endpoint"] == "http://chat-1.models.svc:80/v1"
 
 
 def test_a_second_look_changes_nothing():

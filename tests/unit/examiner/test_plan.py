@@ -11,7 +11,7 @@ from tests.examiner.journal import Write
 from tests.examiner.lens import Frame
 from tests.examiner.lesson import learn
 from tests.examiner.plan import ERRORS, KILLS, LOOKS, SORTS, Plan, plans, some
-from tests.examiner.workloads import WORKLOADS
+from tests.examiner.workloads import EVERY
 from tests.support.examined import lesson, served
 
 STATUS = "patch.modeldeployments/status"
@@ -118,7 +118,7 @@ def test_the_list_of_failures_is_plans_with_comments():
 
 
 def test_the_checked_in_list_can_be_read_and_names_workloads_that_exist():
-    assert {plan.workload for plan in failed_once()} <= WORKLOADS.keys()
+    assert {plan.workload for plan in failed_once()} <= EVERY.keys()
 
 
 def test_plans_of_two_workloads_differ():

@@ -159,7 +159,7 @@ def program(**files: str) -> bytes:
     known = {"key": "pl_1", "client": "external-aa.ns.caller"}
     listed = {"rds.json": json.dumps({"credentials": [known]}), "deny.json": "{}", **files}
     made = snapshot.Program("ns/door", listed, {}, {}, ())
-    return b'{"generation":4,"program":%s}' % snapshot.write(made)
+    return b'{"generation":4,"digest":"0a","program":%s}' % snapshot.write(made)
 
 
 def test_a_key_that_the_program_knows_is_admitted_unless_its_client_is_denied():

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from paceline.gateway.check import MAX_PROMPT_BYTES, check, sound
+from paceline.gateway.check import MAX_PROMPT_BYTES, MAX_SCHEMA_BYTES, check, sound
 from paceline.gateway.ir import (
     Admission,
     Branch,
+    Check,
     Cluster,
     Endpoint,
     External,
@@ -75,6 +76,9 @@ WRONG = {
     "copies of more than all": (with_target(mirror=Mirror("review", 101)), ("Route", "m")),
     "refusal": (replace(full(), routes=(Route("m", (Branch(Refusal("no code", "No.")),)),)), ("Route", "m")),
     "refusal's status": (replace(full(), routes=(Route("m", (Branch(Refusal("no", "No.", 200)),)),)), ("Route", "m")),
+    "no adapter": (with_target(check=Check("{}")), ("Route", "m")),
+    "schema": (replace(with_target(check=Check("é" * MAX_SCHEMA_BYTES)), adapter_port=9004), ("Route", "m")),
+    "port of the adapter": (replace(full(), adapter_port=9005), ("Gateway", "public")),
     "service": (replace(with_target(), services=(Service("ledger", "10.0.0.1", 1),)), ("Service", "ledger")),
 }
 
@@ -172,3 +176,18 @@ def test_problems_are_in_order_and_in_words() -> None:
 )
 def test_models_are_allowed_by_name_or_by_how_they_begin(patterns: tuple[str, ...], model: str, allowed: bool) -> None:
     assert (model in Policy("Internal", "000000", patterns).allowed([model])) == allowed
+
+
+def test_what_is_wrong_with_tokens_is_told_of_each() -> None:
+    right = neutral.tokens().identities
+    wrong = [
+        replace(right[0], policy="internal.none"),
+        replace(right[1], issuer="https://nobody.example.com"),
+        replace(right[2], consumer="n.s"),
+    ]
+    for each in wrong:
+        given = replace(neutral.tokens(), identities=(each,))
+        assert found(given) == [("Identity", each.name)]
+        assert sound(given, check(given, SECRETS)).identities == ()
+    twice = replace(neutral.tokens(), identities=(right[0], replace(right[0], consumer="other")))
+    assert found(twice) == [("Identity", right[0].name)]

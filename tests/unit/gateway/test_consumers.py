@@ -11,7 +11,7 @@ from paceline.gateway.consumers import callers, policy_of, unresolved
 from paceline.gateway.selector import selects
 from tests.support.consumers import budget, consumer
 from tests.support.gateways import gateway
-from tests.support.translating import seen
+from tests.support.translating import made, reasons, seen
 
 LABELS = {"tier": "product", "kubernetes.io/metadata.name": "sales"}
 
@@ -68,6 +68,23 @@ def test_a_namespace_is_known_by_its_name_and_by_no_label_that_says_another():
     assert not taken(SALES, {"hr": {"kubernetes.io/metadata.name": "sales"}}, namespace="hr")
 
 
+def test_a_namespace_of_which_only_the_name_is_known_is_not_taken_for_what_it_lacks():
+    without = {"type": "Selector", "selector": expression("tier", "DoesNotExist")}
+    other = {"type": "Selector", "selector": expression("tier", "NotIn", "inner")}
+    for selector in (without, other):
+        assert not taken(selector, {"hr": {}})
+        assert taken(selector, {"sales": {}})
+
+
+@pytest.mark.parametrize(
+    ("allowed", "labelled", "told"),
+    [(PRODUCT, False, True), (PRODUCT, True, False), (SALES, False, False), ({"type": "SameNamespace"}, False, False)],
+)
+def test_a_gateway_whose_selector_cannot_be_carried_out_says_so(allowed, labelled, told):
+    found = made(seen(gateway({"allowedConsumers": allowed}), labelled=labelled))
+    assert (("NamespacesUnread", "") in reasons(found)) is told
+
+
 def test_only_consumers_that_name_the_gateway_call_it():
     others = (consumer({"gatewayRefs": [{"name": "other"}]}), consumer(namespace="sales"))
     assert callers(seen(consumers=others)) == ([], [])
@@ -89,7 +106,6 @@ ALIKE = [
     {"suspended": True},
     {"budgets": [budget()]},
     {"budgets": [budget(amount=7)]},
-    {"trustedHeaders": ["ConversationId"]},
     {"limits": {}},
 ]
 OTHERWISE = [
@@ -97,6 +113,7 @@ OTHERWISE = [
     {"models": ["bot", "other"]},
     {"requestClass": "orders"},
     {"trustedHeaders": ["RequestClass"]},
+    {"trustedHeaders": ["ConversationId"]},
     {"limits": {"requestsPerMinute": 5}},
     {"limits": {"tokensPerMinute": 5}},
     {"budgets": [budget(), budget("hard", mode="Hard")]},
@@ -122,3 +139,13 @@ def test_those_are_asked_about_who_have_something_that_is_never_exceeded():
     assert policy_of(consumer({"budgets": [budget()], "limits": {"requestsPerMinute": 5}})).reserves == ""
     assert policy_of(consumer({"budgets": [budget(), budget("day", mode="Hard")]} | few)).reserves == "Money"
     assert policy_of(consumer({"budgets": [budget()]} | few)).reserves == "Places"
+
+
+def test_without_the_ledger_the_least_grace_of_the_soft_budgets_holds():
+    def grace(*budgets: dict[str, Any]) -> int | None:
+        return consumer({"budgets": list(budgets)}).spec.grace_seconds
+
+    assert grace() is None
+    assert grace(budget(mode="Hard")) is None
+    assert grace(budget(), budget("day", mode="Hard")) == 900
+    assert grace(budget(), budget("day", graceSeconds=5)) == 5

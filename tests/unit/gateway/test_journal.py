@@ -68,6 +68,13 @@ def test_a_record_has_all_that_the_lines_say() -> None:
     assert not answered.streamed
 
 
+@pytest.mark.parametrize(("said", "media"), [(3, 3), (-1, 0), ("x", 0), (10**12, 100_000_000)])
+def test_media_of_the_request_are_in_its_records(said: object, media: int) -> None:
+    begun, end = LINES["whole"]
+    request = json.dumps(json.loads(end.request) | {"media": said})
+    assert [each.media for each in read([begun, replace(end, request=request)])] == [media]
+
+
 def test_objectives_and_classes_travel_with_it() -> None:
     begun, end = LINES["whole"]
     target = json.dumps({"class": "order-status", "ttft": 500, "tpot": 0})
@@ -82,6 +89,12 @@ def test_where_no_route_tells_classes_apart_the_consumer_s_own_counts() -> None:
     target = json.dumps({"class": "refund"})
     assert [each.request_class for each in read([replace(end, target=target)], Journal(gate))] == ["refund"]
     assert [each.request_class for each in read(LINES["wrong-key"], Journal(gate))] == ["other"]
+    said = json.dumps(json.loads(end.request) | {"class": "orders", "conversation": "thread-7"})
+    (found,) = read([replace(end, request=said)], Journal(gate))
+    assert (found.request_class, found.conversation) == ("orders", "thread-7")
+    assert [each.request_class for each in read([replace(end, request=said, target=target)], Journal(gate))] == [
+        "refund"
+    ]
 
 
 def test_an_attempt_is_superseded_by_a_later_one_on_the_same_revision_only() -> None:
@@ -262,6 +275,84 @@ class TestKilled:
         assert journal.state.over
         passing(journal, 10, 60)
         assert LINES["whole"][0].id not in journal.state.over
+
+
+class TestTheAdapter:
+    """A request that the adapter asks for, once or more often."""
+
+    @staticmethod
+    def outer(**more: Any) -> list[Line]:
+        return [replace(each, cluster="adapter", **more) for each in moved(LINES["whole"], 0, "r")]
+
+    @staticmethod
+    def asked(number: int, case: str = "whole") -> list[Line]:
+        return moved(LINES[case], 0, f"r:{number}")
+
+    def test_its_attempts_are_the_requests_own_and_its_hop_is_none(self) -> None:
+        begun, end = self.outer()
+        found = read([begun, *self.asked(1), *self.asked(2, "fallback-500"), end])
+        assert [shown(each) for each in found] == [
+            (1, 3, "Completed", 200, "main", True, 12, 3, True),
+            (2, 3, "Failed", 500, "main", False, 0, 0, False),
+            (3, 3, "Completed", 200, "other", False, 12, 3, True),
+        ]
+        assert [(each.id, each.request_id) for each in found] == [(f"r.{number}", "r") for number in (1, 2, 3)]
+        assert [each.last for each in found] == [False, False, True]
+        assert {each.consumer for each in found} == {"ns/acme"}
+
+    def test_nothing_is_recorded_before_the_client_has_its_answer(self) -> None:
+        begun, end = self.outer()
+        journal = Journal(GATE)
+        assert read([begun, *self.asked(1), *self.asked(2)], journal) == []
+        assert len(read([end], Journal(GATE, load(dump(journal.state))))) == 2
+
+    @pytest.mark.parametrize("order", [0, 1])
+    def test_what_its_requests_used_counts_also_where_the_client_left_first(self, order: int) -> None:
+        begun, end = self.outer(flags="DC", details="downstream_remote_disconnect")
+        first, last = self.asked(1, "left")[:-1], self.asked(1, "left")[-1]
+        journal = Journal(GATE)
+        ends = [end, last] if order else [last, end]
+        assert read([begun, *first, *ends], journal) == []
+        found = [each for each in passing(journal, 10, 60) if each.request_id == "r"]
+        assert [shown(each) for each in found] == [(1, 1, "Aborted", 200, "main", False, 12, 3, False)]
+
+    def test_what_it_refuses_by_itself_reached_nobody(self) -> None:
+        begun, end = self.outer(code=503, usage="")
+        (found,) = read([begun, end])
+        assert (shown(found), found.ttft_us) == ((0, 0, "Failed", 503, "", False, 0, 0, False), None)
+
+    def test_where_it_cannot_be_reached_the_record_waits_a_little(self) -> None:
+        begun, end = self.outer(code=503, usage="", details="upstream_reset_before_response_started")
+        journal = Journal(GATE)
+        assert read([begun, end], journal) == []
+        found = [each for each in passing(journal, 10, 60) if each.request_id == "r"]
+        assert [shown(each) for each in found] == [(0, 0, "Failed", 503, "", False, 0, 0, False)]
+
+    def test_what_was_refused_before_it_is_recorded_at_once(self) -> None:
+        (end,) = [replace(each, cluster="adapter") for each in moved(LINES["denied"], 0, "r")]
+        assert [shown(each) for each in read([end])] == SHOWN["denied"]
+
+    def test_a_killed_proxy_leaves_what_was_known(self) -> None:
+        begun, _ = self.outer()
+        journal = Journal(GATE)
+        read([begun, *self.asked(1), self.asked(2)[0]], journal)
+        found = journal.interrupted(2**62)
+        assert [(each.attempt, each.outcome.value, each.input_tokens) for each in found] == [
+            (1, "Completed", 12),
+            (2, "Interrupted", 0),
+        ]
+
+    def test_of_one_of_which_nothing_but_a_request_without_an_attempt_is_known_there_is_no_record(self) -> None:
+        (line,) = self.asked(1, "wrong-key")
+        journal = Journal(GATE)
+        read([replace(line, type="DownstreamPeriodic", code=0)], journal)
+        assert journal.interrupted(2**62) == []
+
+    def test_of_one_that_was_killed_before_it_asked_there_is_no_attempt(self) -> None:
+        begun, _ = self.outer()
+        journal = Journal(GATE)
+        read([begun], journal)
+        assert [each.attempt for each in journal.interrupted(2**62)] == [0]
 
 
 CASES = st.lists(st.sampled_from(sorted(SHOWN)), min_size=1, max_size=8)

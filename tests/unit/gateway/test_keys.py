@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.consumers import consumer, jwt, key
+from tests.support.consumers import consumer, key
 from tests.support.gateways import gateway
 from tests.support.translating import KEY as FORM
 from tests.support.translating import made, reasons, seen
@@ -54,13 +54,6 @@ def test_a_consumer_without_credentials_has_the_generated_key():
     assert reasons(made(seen(consumers=(consumer(),)), {"models/site-key/token": "short"}), "Consumer") == [
         ("SecretInvalid", "")
     ]
-
-
-def test_two_may_not_have_the_same_tokens():
-    same = pair([jwt()], [jwt("other", audiences=["more", "paceline"])])
-    assert ("Conflicted", "other") in reasons(same, "Consumer")
-    for apart in (jwt(subject="other"), jwt(audiences=["other"]), jwt(issuer="https://id.example.org")):
-        assert reasons(pair([jwt()], [apart]), "Consumer") == [("CredentialUnsupported", "bot")] * 2
 
 
 def test_nobody_learns_whose_a_key_is_in_another_namespace():

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paceline.gateway.ir import Endpoint
-from paceline.gateway.moved import moved
+from paceline.gateway.ir import Endpoint, Gateway
+from paceline.gateway.moved import addressed, by_deployment, same_routes
 from paceline.gateway.observation import Model, Objective, Serving
 from tests.support import models
 from tests.support.gateways import external, gateway, local, route
@@ -23,6 +23,21 @@ ROUTES = [
 ]
 SPEC = {"model": {"uri": "hf://a/b"}, "adapters": [{"name": "lora", "uri": "hf://a/l"}]}
 CHAT = models.model(SPEC)
+
+
+def moved(made_of: Gateway, before: Model, after: Model) -> Gateway | None:
+    """The routes with the addresses of the pods as they are; None where more may differ."""
+    name = f"{after.md.namespace}/{after.md.name}"
+    others = {each.name: each for each in made_of.clusters}
+    found = {each.name: each for each in addressed(by_deployment(made_of).get(name, ()), after)}
+    return replace(made_of, clusters=tuple((others | found).values())) if same_routes(before, after) else None
+
+
+def test_clusters_outside_are_nobody_s() -> None:
+    external_only = [each for each in translated(chat(1)).clusters if "deployment" not in dict(each.labels)]
+    assert external_only
+    assert list(addressed(external_only, chat(3))) == external_only
+    assert set(by_deployment(translated(chat(1)))) == {"models/chat", "models/other"}
 
 
 def translated(model: Model) -> Any:

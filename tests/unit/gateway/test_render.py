@@ -13,8 +13,9 @@ from paceline.gateway import envoy, lua
 from paceline.gateway.envoy import documents
 from paceline.gateway.envoy.endpoints import MOST_FILES
 from paceline.gateway.ir import Admission, Branch, Cluster, Endpoint, Gateway, Pods, Policy, Prompt, Route
+from paceline.gateway.routes import UNAVAILABLE
 from tests.support import neutral
-from tests.support.neutral import EXTERNAL, SECRETS, answered_by, full
+from tests.support.neutral import EXTERNAL, SECRETS, answered_by, full, tokens
 
 
 def rendered(gateway: Gateway) -> dict[str, Any]:
@@ -47,9 +48,10 @@ def test_files_come_after_those_that_they_refer_to() -> None:
 def test_scripts_are_named_by_their_content_and_hold_no_text_of_a_tenant() -> None:
     scripts = envoy.scripts()
     used = [each for each in everything(rendered(full())) if isinstance(each, str) and each.startswith("/f/lua/")]
+    used += [each for each in everything(rendered(tokens())) if isinstance(each, str) and each.startswith("/f/lua/")]
     assert {each.removeprefix("/f/") for each in used} == set(scripts)
     assert envoy.scripts() == scripts
-    assert {lua.request().text, lua.upstream().text, lua.copied().text} == set(scripts.values())
+    assert {lua.request().text, lua.identity().text, lua.upstream().text, lua.copied().text} == set(scripts.values())
 
 
 def test_the_scripts_and_the_filters_call_the_headers_alike() -> None:
@@ -127,11 +129,15 @@ def test_many_clusters_are_not_watched_each_by_itself() -> None:
     """Envoy aborts when the 128 inotify instances of a user id are used up."""
     pods = tuple(Cluster(f"c{number}", Pods((Endpoint("10.0.0.1", 80),)), "m") for number in range(MOST_FILES + 1))
     many = rendered(Gateway("g", "ns", full().listener, clusters=pods))
-    assert not [name for name in many if name.startswith("eds/")]
-    assert many["cds.json"]["resources"][0]["load_assignment"]["endpoints"]
-    for made in (rendered(Gateway("g", "ns", full().listener, clusters=pods[1:])),):
+    asked = {each["eds_cluster_config"]["service_name"] for each in many["cds.json"]["resources"]}
+    assert asked == {name for name in many if name.startswith("eds/")}
+    assert all("ads" in each["eds_cluster_config"]["eds_config"] for each in many["cds.json"]["resources"])
+    for made in (
+        many,
+        rendered(Gateway("g", "ns", full().listener, clusters=pods[1:])),
+    ):
         sources = [each.get("path_config_source") for each in everything(made) if isinstance(each, dict)]
-        assert 3 < len([each for each in sources if each and "poll_interval" not in each]) <= MOST_FILES + 3
+        assert 2 < len([each for each in sources if each and "poll_interval" not in each]) <= MOST_FILES + 3
 
 
 HOSTILE = [
@@ -183,3 +189,27 @@ def test_rendering_is_the_same_each_time(case: str) -> None:
         denied=gateway.denied[::-1],
     )
     assert {name: rendered(turned)[name] for name in rendered(gateway)} == rendered(gateway)
+
+
+def test_a_class_of_its_own_counts_where_a_trusted_consumer_says_none() -> None:
+    own = Policy("Internal", "aaaaaa", ("m",), request_class="orders", trusts_class=True)
+    orders = Branch(answered_by("embed"), request_class="orders")
+    gateway = replace(full(), policies=(own, EXTERNAL), keys=(), routes=(Route("m", (orders, Branch(UNAVAILABLE))),))
+    (host,) = rendered(gateway)["rds.json"]["resources"][0]["virtual_hosts"]
+    classes = host["matcher"]["matcher_tree"]["exact_match_map"]["map"]["m"]["matcher"]["matcher_list"]["matchers"]
+    matcher = classes[0]["on_match"]["matcher"]
+    assert matcher["on_no_match"]["action"]["typed_config"]["name"] == "m/0"
+    said = matcher["matcher_list"]["matchers"][0]["on_match"]["matcher"]
+    assert set(said["matcher_tree"]["exact_match_map"]["map"]) == {"orders"}
+    assert said["on_no_match"]["action"]["typed_config"]["name"] == "m/1"
+    assert host["metadata"]["filter_metadata"] == {
+        "paceline.request": {own.name: {"class": True, "conversation": False}}
+    }
+
+
+def test_where_no_branch_tells_classes_apart_a_trusted_consumer_has_one_route() -> None:
+    own = Policy("Internal", "aaaaaa", ("m",), request_class="orders", trusts_class=True)
+    gateway = replace(full(), policies=(own,), keys=(), routes=(Route("m", (Branch(answered_by("embed")),)),))
+    (host,) = rendered(gateway)["rds.json"]["resources"][0]["virtual_hosts"]
+    found = host["matcher"]["matcher_tree"]["exact_match_map"]["map"]["m"]["matcher"]
+    assert found["on_no_match"]["action"]["typed_config"]["name"] == "m/0"

@@ -20,11 +20,17 @@ MESSAGE = {"role": "system", "content": 'Be "kind"\n'}
 ROUTE = {"bound": 100, "messages": json.dumps(MESSAGE), "prompt": json.dumps("Be kind. ")[1:-1]}
 
 
-def ask(body: Any, path: str = CHAT, route: dict[str, Any] | None = None, **headers: str) -> Seen:
+def ask(
+    body: Any,
+    path: str = CHAT,
+    route: dict[str, Any] | None = None,
+    host: dict[str, Any] | None = None,
+    **headers: str,
+) -> Seen:
     sent = {":path": path, ":method": "POST", "content-type": "application/json", "x-pl-client": "external.ab12.ns.me"}
     text = body if isinstance(body, bytes) else json.dumps(body).encode()
     sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-    return lua.request().run("envoy_on_request", sent, text, route=route or {})
+    return lua.request().run("envoy_on_request", sent, text, route=route or {}, host=host or {})
 
 
 def test_headers_steer_what_comes_next_and_metadata_remembers() -> None:
@@ -48,6 +54,26 @@ def test_headers_steer_what_comes_next_and_metadata_remembers() -> None:
     assert "x-pl-request" not in seen.headers
 
 
+@pytest.mark.parametrize(
+    ("path", "prompt", "bound", "operation"),
+    [
+        (CHAT, "messages", "100", "chat"),
+        (COMPLETIONS, "prompt", "100", "text_completion"),
+        (EMBEDDINGS, "input", None, "embeddings"),
+    ],
+)
+def test_spans_are_told_what_was_asked_where_there_are_spans(
+    path: str, prompt: str, bound: Any, operation: str
+) -> None:
+    sent = {":path": path, ":method": "POST", "content-type": "application/json", "x-pl-client": "external.ab12.ns.me"}
+    body = json.dumps({"model": "m", prompt: [], "n": 2}).encode()
+    for context in ({}, {"span": "s"}):
+        seen = lua.request().run("envoy_on_request", dict(sent), body, route={"bound": 100}, context=context)
+        wanted = {"operation": operation, "model": "m", "client": "external.ab12.ns.me", "choices": "2"}
+        wanted |= {"max_tokens": bound} if bound else {}
+        assert seen.dynamic.get("s") == (wanted if context else None)
+
+
 def test_who_is_asked_for_admission_is_told_all_that_was_read_and_nobody_else() -> None:
     body = {"model": "m", "prompt": ["a", "b", "c"], "max_tokens": 50, "n": 2}
     seen = ask(body, COMPLETIONS, {"asked": True})
@@ -57,6 +83,72 @@ def test_who_is_asked_for_admission_is_told_all_that_was_read_and_nobody_else() 
     assert (question.prompts, question.body_bytes) == (3, len(json.dumps(body)))
     assert question.prompt_bytes == len('["a", "b", "c"]')
     assert seen.headers["x-pl-tokens"] == str(4 + 3 * 2 * 50)
+
+
+TRUSTED = {"external.ab12": {"class": True, "conversation": True}}
+SAID = {"x_paceline_request_class": "order-status", "x_paceline_conversation_id": "thread_7:a/b=="}
+
+
+def test_who_is_trusted_says_the_class_and_the_conversation_of_a_request() -> None:
+    seen = ask(BASE, host=TRUSTED, **SAID)
+    record = json.loads(seen.dynamic["paceline"]["request"])
+    assert (record["class"], record["conversation"]) == ("order-status", "thread_7:a/b==")
+    assert seen.headers["x-paceline-request-class"] == "order-status"
+    assert seen.headers["x-paceline-conversation-id"] == "thread_7:a/b=="
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        {},
+        {"external.ab12": {"class": False, "conversation": False}},
+        {"external.ab1": {"class": True, "conversation": True}},
+    ],
+)
+def test_what_others_say_of_themselves_is_taken_away(host: dict[str, Any]) -> None:
+    for said in (SAID, {"x_paceline_request_class": '"},{'}, {"x_paceline_conversation_id": "x" * 1000}):
+        seen = ask(BASE, host=host, **said)
+        assert seen.status is None
+        assert seen.dynamic == ask(BASE).dynamic
+        assert seen.headers.keys() == ask(BASE).headers.keys()
+
+
+def test_each_header_is_trusted_by_itself() -> None:
+    seen = ask(BASE, host={"external.ab12": {"class": False, "conversation": True}}, **SAID)
+    record = json.loads(seen.dynamic["paceline"]["request"])
+    assert (record.get("class"), record["conversation"]) == (None, "thread_7:a/b==")
+    assert "x-paceline-request-class" not in seen.headers
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        *(("x-paceline-request-class", value) for value in ("", "A", "-a", "a b", 'a"', "a,b", "a" * 64)),
+        *(("x-paceline-conversation-id", value) for value in ("", "a b", 'a"', "a\\", "a,b", "é", "a" * 129)),
+    ],
+)
+def test_a_trusted_header_that_is_none_is_refused(header: str, value: str) -> None:
+    seen = ask(BASE, host=TRUSTED, **{header.replace("-", "_"): value})
+    assert (seen.status, seen.code) == ("400", "invalid_header")
+    assert seen.dynamic["paceline"]["error"]["param"] == header
+
+
+REVIEWER = "reviewer.9e9e.ns.me"
+
+
+@pytest.mark.parametrize("purpose", [None, "", "Review", "review,review", "chat"])
+@pytest.mark.parametrize("path", [CHAT, "/v1/models"])
+def test_a_reviewer_that_does_not_say_so_is_refused(purpose: str | None, path: str) -> None:
+    said = {"x_paceline_purpose": purpose} if purpose is not None else {}
+    seen = ask(BASE, path, x_pl_client=REVIEWER, **said)
+    assert (seen.status, seen.code) == ("403", "purpose_required")
+    assert "x-paceline-purpose: review" in (seen.text or "")
+
+
+def test_a_reviewer_that_says_so_is_answered_and_others_need_not_say_anything() -> None:
+    assert ask(BASE, x_pl_client=REVIEWER, x_paceline_purpose="review").status is None
+    assert ask(BASE, x_pl_client="external.ab12.ns.reviewer").status is None
+    assert ask(BASE, x_pl_client="external.reviewer.ns.me").status is None
 
 
 def test_a_body_that_needs_no_change_is_not_written_again() -> None:
@@ -108,6 +200,9 @@ def test_a_prompt_of_tokens_cannot_get_a_system_prompt() -> None:
 
 def test_media_by_address_need_a_route_that_allows_them() -> None:
     body = BASE | {"messages": [{"content": [{"image_url": {"url": "http://10.0.0.1/"}}]}]}
+    assert ask(body).code == "remote_media"
+    assert ask(body, route={"remote_media": True}).code == "media_address"
+    body["messages"] = [{"content": [{"image_url": {"url": "https://example.com/a.png"}}]}]
     assert ask(body).code == "remote_media"
     assert ask(body, route={"remote_media": True}).status is None
 

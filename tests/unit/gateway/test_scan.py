@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import socket
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given, settings
@@ -214,6 +216,99 @@ def test_media_are_counted_and_those_named_by_address_too() -> None:
     hidden = body(messages=[{"content": parts[1:2]}]).replace(b'"image_url":', b'"image\\u005furl":')
     assert (scan(hidden)["media"], scan(hidden)["remote"]) == (1, 1)
     assert scan(body(tools=parts))["media"] == 0
+
+
+def private(url: str, *, escaped: bool = False) -> bool:
+    content = [{"type": "image_url", "image_url": {"url": url}}]
+    text = body(messages=[{"role": "user", "content": content}])
+    return bool(scan(text.replace(b"/", b"\\/") if escaped else text)["private"])
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com",
+        "https://example.com./a.png",
+        "HTTPS://Cdn.Example.COM:8443/a.png?b=c@d#e",
+        "https://a-1.xn--bcher-kva.example?x",
+        "https://10.example.com/" + "x" * 8000,
+    ],
+)
+@pytest.mark.parametrize("escaped", [False, True])
+def test_media_may_be_at_public_hosts_by_name(url: str, escaped: bool) -> None:
+    assert not private(url, escaped=escaped)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://example.com/a", "file:///etc/passwd", "ftp://example.com", "//example.com", "example.com", ""),
+        *("https://", "https:/example.com", "https:example.com", " https://example.com", "https:///example.com"),
+        *(
+            "https://localhost/",
+            "https://metadata/",
+            "https://metadata.google.internal/",
+            "https://x.svc",
+            "https://a.local.",
+        ),
+        *("https://127.0.0.1", "https://127.1", "https://2130706433", "https://0x7f000001/", "https://10.0.0x1"),
+        *(
+            "https://169.254.169.254/latest",
+            "https://8.8.8.8",
+            "https://1.2.3.4.",
+            "https://[::1]/",
+            "https://[fd00::1]",
+        ),
+        *("https://user@example.com", "https://example.com:80@10.0.0.1/", "https://example.com\\@10.0.0.1/"),
+        *(
+            "https://example.com:x/",
+            "https://exa\tmple.com",
+            "https://example.com\n.local",
+            "https://a..com",
+            "https://.com",
+        ),
+        *(
+            "https://b\u00fccher.example",
+            "https://127\u30020\u30020\u30021",
+            "https://\uff11\uff12\uff17.0.0.1",
+            "https://a%2elocal",
+        ),
+        "https://example.com/" + "x" * 8192,
+    ],
+)
+def test_other_schemes_addresses_and_names_of_private_hosts_are_private(url: str) -> None:
+    assert private(url)
+
+
+def test_only_so_many_media_are_looked_at() -> None:
+    part = {"image_url": {"url": "https://example.com/"}}
+    assert not scan(body(messages=[{"content": [part] * 256}]))["private"]
+    assert scan(body(messages=[{"content": [part] * 257}]))["private"]
+
+
+_PIECES = st.sampled_from(
+    (
+        *("https://", "http://", "127.0.0.1", "0x7f", "10", ".", "..", "example", "com", "local", ":", "443", "@", "/"),
+        *("\\", "?", "#", "[::1]", "%2e", "\t", "\u3002", "A", "-", " "),
+    )
+)
+
+
+@settings(max_examples=1500, derandomize=True)
+@given(st.lists(_PIECES, max_size=7).map("".join), st.booleans())
+def test_what_is_taken_for_public_is_a_host_s_name_to_another_parser_too(rest: str, escaped: bool) -> None:
+    url = f"https://{rest}"
+    if private(url, escaped=escaped):
+        return
+    parts = urlsplit(url)
+    host = (parts.hostname or "").removesuffix(".")
+    assert (parts.scheme, parts.username, parts.password) == ("https", None, None)
+    assert url.lower().startswith(f"https://{host}")
+    assert "." in host
+    assert not host.endswith(".local")
+    assert parts.port is None or parts.port >= 0
+    with pytest.raises(OSError):  # noqa: PT011 - there is no other
+        socket.inet_aton(host)
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,9 @@ def made(gateway: Gateway | None = None) -> tuple[snapshot.Program, dict[str, st
     return snapshot.program(gateway, secrets(gateway), {"internal.ab.models.site": "web"}, FOLDER)
 
 
-def test_a_program_is_read_as_it_was_written():
-    program, _ = made()
+@pytest.mark.parametrize("case", neutral.CASES)
+def test_a_program_is_read_as_it_was_written(case: str):
+    program, _ = made(neutral.CASES[case]())
     assert snapshot.parse(snapshot.write(program)) == program
     assert list(snapshot.parse(snapshot.write(program)).files) == list(program.files), "the order in which to write"
 
@@ -47,6 +48,12 @@ def test_addresses_are_apart_and_change_no_digest():
     assert new != addresses
 
 
+def test_addresses_of_some_clusters_are_as_those_of_all():
+    gateway = neutral.full()
+    _, everything = made(gateway)
+    assert snapshot.addresses(gateway.clusters) | {"peers.json": everything["peers.json"]} == everything
+
+
 def test_every_change_of_the_rest_is_another_digest():
     gateway = neutral.full()
     assert made(replace(gateway, routes=gateway.routes[1:]))[0].digest != made(gateway)[0].digest
@@ -64,6 +71,15 @@ def test_the_classes_of_policies_that_have_one_are_told():
     assert made()[0].classes == {"reviewer.9e9e9e9e": "order-status"}
 
 
+def test_who_is_suspended_and_how_long_others_are_served_without_the_ledger_is_data():
+    gateway = neutral.full()
+    graces = {"external.ab12cd34.ns.acme": 900}
+    program, _ = snapshot.program(gateway, secrets(gateway), {}, FOLDER, graces)
+    assert program.suspended == ("internal.0f0f0f0f.ns.left",)
+    assert snapshot.parse(snapshot.write(program)).graces == graces
+    assert made(gateway)[0].graces == {}
+
+
 def test_files_that_must_be_mounted_are_named():
     gateway = replace(neutral.full(), listener=replace(neutral.full().listener, tls=Tls("/s/tls.crt", "/s/tls.key")))
     assert {"/s/tls.crt", "/s/tls.key"} <= set(made(gateway)[0].credentials)
@@ -78,13 +94,32 @@ def test_no_key_is_ever_printed():
     assert not any(key in repr(program) for key in keys)
 
 
-@pytest.mark.parametrize("change", [{"files": {"rds.json": 7}}, {"extra": 1}, {"gateway": None}])
+@pytest.mark.parametrize("change", [{"files": {"rds.json": 7}}, {"format": "2"}, {"gateway": None}])
 def test_what_is_no_program_is_refused_without_showing_its_content(change):
     text = json.loads(snapshot.write(made()[0])) | change
     keys = secrets(neutral.full()).values()
     with pytest.raises(ValueError, match=r"program\.") as error:
         snapshot.parse(json.dumps(text).encode())
     assert not any(key in str(error.value) for key in keys)
+
+
+def test_what_a_later_release_says_besides_is_left_out():
+    program, _ = made()
+    text = json.loads(snapshot.write(program)) | {"later": {"more": [1]}}
+    assert snapshot.parse(json.dumps(text).encode()) == program
+
+
+def test_what_an_earlier_release_did_not_say_has_its_usual_value():
+    program, _ = made(neutral.minimal())
+    text = json.loads(snapshot.write(program))
+    del text["classes"], text["format"]
+    assert snapshot.parse(json.dumps(text).encode()) == program
+
+
+def test_another_format_is_said_with_what_is_to_be_done():
+    text = json.dumps({"format": 2, "everything": "else"}).encode()
+    with pytest.raises(snapshot.FormatError, match=r"format 2, and this agent reads format 1\..*images\.agent"):
+        snapshot.parse(text)
 
 
 def test_what_is_no_json_is_refused():

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paceline.gateway.envoy import documents_of, scripts
-from paceline.gateway.ir import Gateway
-from paceline.gateway.steps import Step, endpoints, steps
+from paceline.gateway.envoy.endpoints import MOST_FILES
+from paceline.gateway.ir import Cluster, Gateway, Pods
+from paceline.gateway.steps import Step, endpoints, steps, watched
 from tests.support.neutral import SECRETS, empty, full, minimal
 
 
@@ -69,6 +70,14 @@ def test_a_cluster_that_changes_while_another_goes_is_new_at_once() -> None:
 def test_files_of_addresses_that_the_clusters_need_are_known() -> None:
     assert endpoints({}) == frozenset()
     assert endpoints(files(full())) == {each for each in files(full()) if each.startswith("eds/")}
+    assert watched(files(full())) == endpoints(files(full()))
+
+
+def test_addresses_that_come_on_a_stream_are_needed_and_are_no_files() -> None:
+    pods = tuple(Cluster(f"c{number}", Pods(), "m") for number in range(MOST_FILES + 1))
+    many = files(replace(full(), clusters=pods, routes=()))
+    assert endpoints(many) == {f"eds/{each.name}.json" for each in pods}
+    assert watched(many) == frozenset()
 
 
 def _walk(old: Mapping[str, str], new: Mapping[str, str]) -> list[dict[str, str]]:

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from paceline.api.ledger_config import LedgerBackend, LedgerConfig
-from paceline.gateway.ir import Endpoint
+from paceline.gateway.ir import FEEDBACK_BYTES, Endpoint
 from paceline.gateway.observation import Model
-from paceline.gateway.terms import Terms
+from paceline.gateway.terms import Terms, requeued
 from tests.support import models
 from tests.support.consumers import budget, consumer
 from tests.support.gateways import external, gateway, local, route
-from tests.support.translating import made, seen, served
+from tests.support.translating import SITE, made, seen, served
 
 BERLIN = frozenset({"UTC", "Europe/Berlin"})
 
@@ -56,6 +56,16 @@ def test_a_route_is_told_with_all_that_bounds_its_cost() -> None:
     assert found.context_tokens is None
 
 
+@pytest.mark.parametrize(("then", "attempts", "more"), [("Refuse", 5, 0), ("RetryOnce", 10, FEEDBACK_BYTES)])
+def test_a_second_answer_is_reckoned_with_what_the_first_adds_to_its_prompt(
+    then: str, attempts: int, more: int
+) -> None:
+    ref = {"name": "schemas", "key": "a"}
+    spec = route(retry={"attempts": 4}, responseSchemaRef=ref, onInvalidResponse=then)
+    (found,) = told(spec, texts={("schemas", "a"): "{}"}, site=replace(SITE, adapter=True)).gateway.routes
+    assert (found.attempts, found.prompt_bytes) == (attempts, more)
+
+
 def test_revisions_of_one_backend_are_one_to_the_ledger() -> None:
     one = served().servings[0]
     known = served(servings=(replace(one, context_tokens=10), replace(one, revision="r2", context_tokens=20)))
@@ -73,15 +83,61 @@ def queue(model: Model) -> dict[str, Any]:
 
 
 def test_the_queue_of_a_deployment_has_a_place_for_what_each_engine_takes() -> None:
-    v6 = served(models.model(), Endpoint("10.0.0.2", 8000), Endpoint("fd00::1", 8000), capacity=64)
+    v6 = taking(64, 64, slo={"ttftMilliseconds": 500})
     assert queue(v6) == {
         "name": "models/chat",
         "capacity_per_engine": 64,
         "engines": 2,
         "engine_urls": ("http://10.0.0.2:8000", "http://[fd00::1]:8000"),
         "running": "vllm:num_requests_running",
+        "slo": {
+            "ttft_milliseconds": 500,
+            "tpot_milliseconds": None,
+            "objective_percent": "99",
+            "period_days": 28,
+            "min_requests": 100,
+        },
     }
-    assert queue(served())["capacity_per_engine"] == 1_000_000
+    assert queue(served())["slo"] is None
+
+
+def taking(*capacities: int | None, **spec: Any) -> Model:
+    """A model with a revision for each capacity, each with a pod that is ready."""
+    addresses = [Endpoint("10.0.0.2", 8000), Endpoint("fd00::1", 8000), Endpoint("10.0.0.3", 8000)]
+    one = served().servings[0]
+    servings = [
+        replace(one, revision=f"r{number}", capacity=capacity, endpoints=(addresses[number],))
+        for number, capacity in enumerate(capacities)
+    ]
+    return served(models.model(spec), servings=tuple(servings))
+
+
+@pytest.mark.parametrize(
+    ("capacities", "engines", "each"),
+    [
+        ((8, 256), 2, 132),
+        ((8, 8, 257), 3, 91),
+        ((8, None), 2, 1_000_000),
+        ((None,), 1, 1_000_000),
+        ((999_999_000,), 1, 1_000_000),
+    ],
+)
+def test_engines_of_several_revisions_take_together_what_each_of_them_takes(
+    capacities: tuple[int | None, ...], engines: int, each: int
+) -> None:
+    found = queue(taking(*capacities))
+    assert (found["engines"], found["capacity_per_engine"]) == (engines, each)
+
+
+def test_without_an_engine_nobody_has_a_place_whatever_one_would_take() -> None:
+    one = replace(served().servings[0], capacity=8, endpoints=())
+    assert queue(served(servings=(one,)))["engines"] == 0
+
+
+def test_the_ledger_knows_every_deployment_that_answers_also_where_nobody_waits() -> None:
+    alone = told(route(waiting={"maxSeconds": 0, "maxRequests": 0}))
+    assert [each.name for each in alone.deployments] == ["models/chat"]
+    assert alone.gateway.routes[0].deployment == ""
 
 
 @pytest.mark.parametrize(
@@ -103,6 +159,16 @@ def test_engines_are_read_as_far_as_their_page_is_known_and_open(
     assert running in {found["running"], None}
     mixed = queue(served(servings=(one, replace(one, revision="r2", engine="Simulator", locked=False))))
     assert (bool(mixed["engine_urls"]), mixed["engines"]) == (engine == "VLLM", 2)
+
+
+def test_pods_that_come_change_the_engines_that_are_waited_for_and_nothing_else() -> None:
+    waits = route(local(), waiting={"maxSeconds": 20})
+    one, two = served(models.model(), Endpoint("10.0.0.1", 8000)), served(models.model(), Endpoint("10.0.0.2", 8000))
+    before, after = told(waits, models=(one,)), told(waits, models=(two,))
+    assert before.deployments
+    assert before != after
+    assert requeued(before, two) == after
+    assert requeued(before, served(models.model(name="other"))) == before
 
 
 def test_what_is_told_is_right_whatever_comes_together() -> None:

@@ -55,6 +55,17 @@ def test_a_schema_is_kept_as_it_is_written():
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        '{"$ref": "#/$defs/a", "$defs": {"a": {"type": "string"}}}',
+        '{"properties": {"$ref": {"type": "string"}}, "const": {"$ref": "https://example.com"}}',
+    ],
+)
+def test_references_within_a_schema_and_data_that_look_like_some_are_right(text):
+    assert texts.schema(SCHEMA, {("schemas", "a.json"): text}) == text
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("{", "no JSON"),
@@ -62,9 +73,12 @@ def test_a_schema_is_kept_as_it_is_written():
         ("true", "JSON object"),
         ('{"type": "thing"}', "type"),
         ('{"properties": {"a": {"minimum": "x"}}}', "properties.a.minimum"),
-        ("[" * 100_000, "nested"),
+        ("[" * 60_000, "nested"),
         ('{"$schema": "http://json-schema.org/draft-04/schema#", "minimum": "x"}', "minimum"),
         ('{"not": ' * 300 + "7" + "}" * 300, ""),
+        ('{"$ref": "https://example.com/a.json"}', "example.com"),
+        ('{"anyOf": [{"$dynamicRef": "b.json#x"}]}', "within it"),
+        (f'{{"title": "{"x" * 65_536}"}}', "65536 bytes"),
     ],
 )
 def test_what_is_no_schema_is_told_with_its_place(text, words):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,20 @@ from typing import Any
 import pytest
 
 from paceline.gateway.consumers import callers
-from paceline.gateway.ir import Admission, Endpoint, External, Objective, Pods, Problem, Refusal, Service, Target
+from paceline.gateway.envoy import documents_of
+from paceline.gateway.ir import (
+    Admission,
+    Check,
+    Endpoint,
+    External,
+    Objective,
+    Pods,
+    Problem,
+    Refusal,
+    Service,
+    Target,
+    Tracing,
+)
 from paceline.gateway.observation import Observation, Serving
 from paceline.gateway.offered import everywhere
 from paceline.gateway.owners import told
@@ -257,7 +271,7 @@ def test_requests_wait_where_nobody_can_take_them_now_and_somebody_will(model, m
     assert admission is None or admission.seconds == 125
     assert admission is None or admission.optional
     assert found.terms.gateway.routes[0].deployment == deployment
-    assert [each.name for each in found.terms.deployments] == [deployment] * bool(deployment)
+    assert [each.name for each in found.terms.deployments] == ["models/chat"], "it is counted all the same"
 
 
 def test_only_those_are_asked_about_for_whom_something_may_not_be_exceeded():
@@ -306,16 +320,11 @@ def test_an_answer_may_come_late_where_requests_wait_for_one_deployment(known, b
     assert targets(found)[0].admission.seconds == seconds
 
 
-def test_who_is_suspended_or_has_spent_its_budget_is_known_and_gets_nothing():
-    found = made(
-        seen(
-            consumers=(consumer({"suspended": True}, name="left"), consumer(name="spent"), consumer()),
-            exhausted=frozenset({("models", "spent"), ("models", "left"), ("other", "site")}),
-        )
-    )
-    assert len(found.gateway.keys) == 3
+def test_who_is_suspended_is_known_and_gets_nothing():
+    found = made(seen(consumers=(consumer({"suspended": True}, name="left"), consumer())))
+    assert len(found.gateway.keys) == 2
     denied = {each.client.rpartition(".")[2]: each.reason for each in found.gateway.denied}
-    assert denied == {"left": "Suspended", "spent": "Budget"}
+    assert denied == {"left": "Suspended"}
 
 
 def test_failover_is_limited_by_engines_that_answer_early_and_only_where_there_is_somewhere_to_go():
@@ -420,13 +429,25 @@ def test_with_an_adapter_its_answers_are_checked_and_without_one_nobody_is_answe
     texts = {("schemas", "a"): "{}"}
     found = made(routed(wanted, texts=texts))
     assert targets(found) == [UNAVAILABLE]
-    assert (reasons(found), found.schemas) == ([("NotChecked", "bot")], {})
-    adapter = External("adapter.paceline-system.svc", 8443, "")
-    found = made(routed(wanted, texts=texts, site=replace(SITE, adapter=adapter)))
-    (cluster,) = found.gateway.clusters
-    assert (cluster.servers, cluster.ours, cluster.model) == (adapter, True, "bot")
-    assert found.schemas == {"bot": "{}"}
+    assert (reasons(found), found.gateway.adapter_port) == ([("NotChecked", "bot")], 0)
+    found = made(routed(wanted, texts=texts, site=replace(SITE, adapter=True)))
+    (target,) = targets(found)
+    assert isinstance(target, Target)
+    assert (target.check, found.gateway.adapter_port) == (Check("{}"), 9004)
+    assert [each.cluster for group in target.groups for each in group] == [each.name for each in found.gateway.clusters]
     assert [(each.name, each.model) for each in found.terms.gateway.routes[0].backends] == [("main", "chat")]
+
+
+def test_spans_go_to_the_collector_that_the_administrator_names():
+    assert made().gateway.tracing is None
+    collector = Service("traces", "otel.monitoring.svc", 4318)
+    found = made(seen(site=replace(SITE, collector=collector, traced_percent=7))).gateway
+    assert (found.tracing, found.services) == (Tracing("traces", 7), (SITE.ledger, collector))
+
+
+def test_a_collector_that_cannot_be_used_costs_nothing_but_the_spans():
+    found = made(seen(site=replace(SITE, collector=Service("traces", "10.0.0.1", 4318)))).gateway
+    assert "tracing" not in json.dumps(documents_of(found, {}, "/f")["lds.json"])
 
 
 MIRRORED = route(local(), local("shadow", "next", weight=0), mirror={"backend": "shadow", "weightPercent": 5})

@@ -71,3 +71,16 @@ def test_errors_use_nothing() -> None:
 def test_what_is_kept_between_pieces_is_bounded() -> None:
     endless = [b'{"usage":{"x":"'] + [b"y" * 1000] * 200
     assert used(*endless, b'"}, "usage":{"completion_tokens":1}}') == '{"completion_tokens":1}'
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_spans_get_the_tokens_of_a_whole_answer_where_there_are_spans(whole: bool) -> None:
+    answer = ANSWERS["vllm"]
+    headers = {":status": "200"} | ({"content-length": str(len(answer))} if whole else {})
+    for context, wanted in (({"span": "s"}, {"input_tokens": "7", "output_tokens": "3"}), ({}, None)):
+        chunks = [answer[:50], answer[50:]]
+        seen = lua.request().run("envoy_on_response", dict(headers), answer, context=context, chunks=chunks)
+        assert seen.dynamic.get("s") == wanted
+    embedding = b'{"usage": {"prompt_tokens": 7}}'
+    seen = lua.request().run("envoy_on_response", {":status": "200"}, context={"span": "s"}, chunks=[embedding])
+    assert seen.dynamic["s"] == {"input_tokens": "7"}

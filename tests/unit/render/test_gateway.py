@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import yaml
 
 from paceline.api.gateway import Gateway
+from paceline.gateway import ir
 from paceline.render.gateway import COUNT, children
 from paceline.render.gateway.pod import longest_seconds
 from tests.support import gateways
@@ -73,6 +75,17 @@ def test_the_agent_is_there_before_envoy_and_after_it():
     (agent,) = spec["initContainers"]
     assert agent["restartPolicy"] == "Always"
     assert [each["name"] for each in spec["containers"]] == ["envoy"]
+
+
+def test_who_checks_answers_is_there_only_where_that_is_wanted_and_holds_nobody_up():
+    found = {child["kind"]: child for child in children(gateways.gateway(), replace(SETUP, adapter=True), {})}
+    spec = found["Deployment"]["spec"]["template"]["spec"]
+    agent, adapter = spec["initContainers"]
+    assert (adapter["name"], adapter["restartPolicy"]) == ("adapter", "Always")
+    assert not {"startupProbe", "readinessProbe"} & set(adapter)
+    assert [(each["name"], each["readOnly"]) for each in adapter["volumeMounts"]] == [("files", True)]
+    assert [each["name"] for each in pod(gateways.gateway())["initContainers"]] == [agent["name"]]
+    assert {f"--local-port={ir.ADAPTER_PORT}", f"--asking=http://127.0.0.1:{ir.ASKING_PORT}"} <= set(adapter["args"])
 
 
 def test_both_that_ask_our_services_get_a_token_and_it_is_good_for_paceline_alone():

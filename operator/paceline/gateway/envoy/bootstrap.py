@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from paceline.gateway.envoy.documents import Document, address, extension, polled, watched
+from paceline.gateway.envoy.documents import (
+    HTTP,
+    Document,
+    address,
+    extension,
+    polled,
+    seconds,
+    typed,
+    watched,
+)
 from paceline.gateway.ir import Gateway, Limits
 
 PEERS = "gateway"
 AGENT = "agent"
+ADDRESSES = "addresses"
+ADAPTER = "adapter"
 _LOOPBACK = "127.0.0.1"
+#: Under the 75 s after which the adapter closes a connection, or a request would meet one that is being closed.
+_ADAPTER_IDLE_SECONDS = 60
 #: Requests that hold this much or more (2 to the power of 20, 1 MiB) are those that are reset when memory is short.
 _LARGE_REQUEST_POWER = 20
 
@@ -20,8 +33,9 @@ def bootstrap(gateway: Gateway, folder: str) -> Document:
         "dynamic_resources": {
             "lds_config": polled(folder, "lds.json"),
             "cds_config": watched(folder, "cds.json"),
+            "ads_config": _stream(),
         },
-        "static_resources": {"clusters": [_peers(folder), _agent(gateway)]},
+        "static_resources": {"clusters": [_peers(folder), _agent(gateway), _addresses(gateway), *_adapter(gateway)]},
         "cluster_manager": {"local_cluster_name": PEERS},
         # 19 KB less for each cluster that has had no request yet.
         "deferred_stat_options": {"enable_deferred_creation_stats": True},
@@ -39,12 +53,47 @@ def _peers(folder: str) -> Document:
 
 
 def _agent(gateway: Gateway) -> Document:
-    endpoint = {"endpoint": {"address": address(_LOOPBACK, gateway.agent_port)}}
+    return _local(AGENT, gateway.agent_port)
+
+
+def _addresses(gateway: Gateway) -> Document:
+    options = typed(HTTP.removeprefix("envoy."), explicit_http_config={"http2_protocol_options": {}})
+    return {**_local(ADDRESSES, gateway.addresses_port), "typed_extension_protocol_options": {HTTP: options}}
+
+
+def _adapter(gateway: Gateway) -> list[Document]:
+    if not gateway.adapter_port:
+        return []
+    protocol = typed(
+        "extensions.upstreams.http.v3.HttpProtocolOptions",
+        explicit_http_config={"http_protocol_options": {}},
+        common_http_protocol_options={"idle_timeout": seconds(_ADAPTER_IDLE_SECONDS)},
+    )
+    options = {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": protocol}
+    bounds = {"per_connection_buffer_limit_bytes": 65536, "typed_extension_protocol_options": options}
+    return [_local(ADAPTER, gateway.adapter_port) | bounds]
+
+
+def _local(name: str, port: int) -> Document:
+    endpoint = {"endpoint": {"address": address(_LOOPBACK, port)}}
     return {
-        "name": AGENT,
+        "name": name,
         "type": "STATIC",
         "connect_timeout": "1s",
-        "load_assignment": {"cluster_name": AGENT, "endpoints": [{"lb_endpoints": [endpoint]}]},
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
+    }
+
+
+def _stream() -> Document:
+    """The stream with addresses. An agent that was away for a while is asked again within a second."""
+    service = {
+        "cluster_name": ADDRESSES,
+        "retry_policy": {"retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"}},
+    }
+    return {
+        "api_type": "DELTA_GRPC",
+        "transport_api_version": "V3",
+        "grpc_services": [{"envoy_grpc": service}],
     }
 
 

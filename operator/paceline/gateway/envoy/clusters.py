@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import json
 
-from paceline.gateway.envoy.documents import HASH, PACELINE, Document, address, extension, typed, watched
-from paceline.gateway.envoy.endpoints import by_file, servers
+from paceline.gateway.envoy.documents import (
+    HASH,
+    HTTP,
+    PACELINE,
+    Document,
+    address,
+    extension,
+    streamed,
+    typed,
+    watched,
+)
+from paceline.gateway.envoy.endpoints import by_file
 from paceline.gateway.envoy.logs import LABELS
 from paceline.gateway.envoy.rewriting import alike, copying
+from paceline.gateway.envoy.tracing import BACKEND, PROVIDER
 from paceline.gateway.envoy.upstream import service_filters, upstream_filters
 from paceline.gateway.ir import Cluster, External, Gateway, Limits, Pods, Service
 
-_HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 #: Under vLLM's 5 s, or a request would meet a connection that is being closed.
 _IDLE_SECONDS = 4
 #: A server may have half more than its fair share before a prompt that it has seen goes elsewhere.
@@ -28,12 +38,12 @@ def clusters(gateway: Gateway, folder: str) -> list[Document]:
     }
     ordered = sorted(gateway.clusters, key=lambda each: each.name)
     return [
-        *(_cluster(each, limits, source, filters[each.name]) for each in ordered),
+        *(_cluster(each, limits, source, filters[each.name], traced=bool(gateway.tracing)) for each in ordered),
         *(_service(each, limits, folder) for each in sorted(gateway.services, key=lambda each: each.name)),
     ]
 
 
-def _cluster(cluster: Cluster, limits: Limits, source: str, filters: list[Document]) -> Document:
+def _cluster(cluster: Cluster, limits: Limits, source: str, filters: list[Document], *, traced: bool) -> Document:
     found = cluster.servers
     place = _external(cluster.name, found) if isinstance(found, External) else _pods(cluster.name, found, source)
     protocol: Document = {"auto_config": {}}
@@ -42,15 +52,25 @@ def _cluster(cluster: Cluster, limits: Limits, source: str, filters: list[Docume
             "explicit_http_config": {"http_protocol_options": {}},
             "common_http_protocol_options": {"idle_timeout": f"{_IDLE_SECONDS}s"},
         }
-    options = typed(_HTTP.removeprefix("envoy."), **protocol, http_filters=filters)
+    options = typed(HTTP.removeprefix("envoy."), **protocol, http_filters=filters)
     return {
         **_base(cluster.name, limits),
         **place,
         "load_balancing_policy": _balance(cluster),
         "outlier_detection": _outliers(),
-        "typed_extension_protocol_options": {_HTTP: options},
-        "metadata": {"filter_metadata": {PACELINE: {LABELS: json.dumps(dict(cluster.labels))}}},
+        "typed_extension_protocol_options": {HTTP: options},
+        "metadata": {"filter_metadata": {PACELINE: _said(cluster, traced=traced)}},
     }
+
+
+def _said(cluster: Cluster, *, traced: bool) -> Document:
+    """What records and spans say of a cluster."""
+    labels = dict(cluster.labels)
+    found = {LABELS: json.dumps(labels)}
+    if traced:
+        provider = cluster.servers.host if isinstance(cluster.servers, External) else PACELINE
+        found |= {PROVIDER: provider, BACKEND: labels.get("backend", cluster.name)}
+    return found
 
 
 def _base(name: str, limits: Limits) -> Document:
@@ -66,10 +86,9 @@ def _base(name: str, limits: Limits) -> Document:
 
 
 def _pods(name: str, pods: Pods, source: str) -> Document:
-    found: Document = {"type": "STATIC", "load_assignment": servers(name, pods)}
-    if source:
-        config = {"eds_config": watched(source, f"eds/{name}.json")}
-        found = {"type": "EDS", "eds_cluster_config": config, "ignore_health_on_host_removal": True}
+    place = f"eds/{name}.json"
+    config = {"eds_config": watched(source, place)} if source else {"eds_config": streamed(), "service_name": place}
+    found: Document = {"type": "EDS", "eds_cluster_config": config, "ignore_health_on_host_removal": True}
     if pods.health_path:
         found["health_checks"] = [
             {
@@ -95,9 +114,9 @@ def _external(name: str, external: External) -> Document:
 
 def _service(service: Service, limits: Limits, folder: str) -> Document:
     protocol: Document = {"explicit_http_config": {"http_protocol_options": {}}}
-    options = typed(_HTTP.removeprefix("envoy."), **protocol, http_filters=service_filters(service, folder))
+    options = typed(HTTP.removeprefix("envoy."), **protocol, http_filters=service_filters(service, folder))
     found = {**_base(service.name, limits), "type": "STRICT_DNS", "dns_lookup_family": "V4_PREFERRED"}
-    found["typed_extension_protocol_options"] = {_HTTP: options}
+    found["typed_extension_protocol_options"] = {HTTP: options}
     found["load_assignment"] = _named(service.name, service.host, service.port)
     if service.ca_file:
         found["transport_socket"] = _tls(service.host, service.ca_file)

@@ -20,15 +20,26 @@ TOKENS = "x-pl-tokens"
 READ = "x-pl-request"
 #: Of an answer: the code of the refusal of whoever was asked for admission.
 REFUSAL = "x-paceline-refusal"
-#: What a consumer whose policy trusts it may say of the class of a request.
+# What a consumer whose policy is trusted may say of the class of a request, and of the conversation that it is part of.
 REQUEST_CLASS = "x-paceline-request-class"
+CONVERSATION = "x-paceline-conversation-id"
+#: What a request is for. A reviewer gets answers that nobody has approved, so its requests must say that they know.
+PURPOSE = "x-paceline-purpose"
+#: By which the adapter finds what an answer must be like.
+CHECK = "x-pl-check"
+#: Of requests that the adapter makes.
+ASKED = "x-pl-asked"
 
 # Names of filters, by which routes and metadata refer to them.
 KEYS = "envoy.filters.http.api_key_auth"
+TOKENS_FILTER = "envoy.filters.http.jwt_authn"
+IDENTITY = "paceline.identity"
 REQUEST = "paceline.request"
 ADMISSION = "paceline.admission"
 #: The same where requests go on without an answer.
 OPTIONAL_ADMISSION = "paceline.optional-admission"
+#: Options of a cluster's protocol.
+HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 #: Namespace of metadata.
 PACELINE = "paceline"
 
@@ -57,6 +68,11 @@ def polled(folder: str, name: str, every: int = 5) -> Document:
     source = watched(folder, name)
     source["path_config_source"]["poll_interval"] = seconds(every)
     return source
+
+
+def streamed() -> Document:
+    """A resource that comes on the stream from the agent. Without the agent a proxy that starts goes on without it."""
+    return {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "5s"}
 
 
 def resources(*each: Document) -> Document:

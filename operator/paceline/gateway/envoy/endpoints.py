@@ -1,4 +1,8 @@
-"""Endpoints: one file for each cluster, so that a pod that comes or goes costs one small file."""
+"""Endpoints: a small document for each cluster, so that a pod that comes or goes costs that one.
+
+Where clusters are few, each document is a file that the proxy watches, and it comes back without anybody's help. Where
+they are more, the agent beside the proxy gives them on a stream of its own.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,7 @@ from collections.abc import Iterable
 from paceline.gateway.envoy.documents import Document, address, resources, typed
 from paceline.gateway.ir import Endpoint, Gateway, Pods
 
-#: More clusters of pods than these have their endpoints within cds.json: a change costs 0.2 ms for each cluster then,
-#: and a cluster forgets how busy its servers are; but two proxies of one user id stay below the limit of `watched`.
+#: With as many files two proxies of one user id stay below the limit of `watched`.
 MOST_FILES = 48
 #: Nobody listens here. A request to a cluster without servers ends at once and nothing else is tried; a refused
 #: connection is a failure like others, after which the next priority answers.

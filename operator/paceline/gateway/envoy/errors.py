@@ -8,11 +8,14 @@ from paceline.gateway.envoy.limits import LIMIT_HEADER
 _BODY = "%LOCAL_REPLY_BODY%"
 #: About the time in which a server that was taken out for its failures comes back.
 _RETRY_SECONDS = "10"
+#: How Envoy says which rule of the deny list forbade something.
+_RULE = "rbac_access_denied_matched_policy"
+_UNASKED = "What is left of the budget could not be asked for too long."
 _LIMIT = f"%RESP({LIMIT_HEADER})%"
 #: Words for what the proxy refuses before it knows what is asked.
 _WORDS = {
     400: ("invalid_request", "The request or its address is malformed."),
-    401: ("invalid_api_key", "The API key is missing or wrong."),
+    401: ("invalid_api_key", "The API key or token is missing or wrong."),
     408: ("request_timeout", "The request did not come in time."),
     413: ("request_too_large", "The body is too large."),
     431: ("headers_too_large", "The headers are too large."),
@@ -36,7 +39,9 @@ def local_replies() -> Document:
             {"filter": {"response_flag_filter": {"flags": ["UAEX"]}}, "body_format_override": _as_it_is()},
             _denied("budget", 429, "insufficient_quota", "The budget of this key is used up."),
             _denied("suspended", 403, "consumer_suspended", "This key is suspended."),
+            {**_later(_detail(f"{_RULE}[unasked]"), "admission_unavailable", _UNASKED), "status_code": 503},
             _mapper(_detail("local_rate_limited"), "rate_limit_error", "rate_limit_exceeded", f"{_LIMIT} is reached."),
+            _later(_both(_status(503), _metadata()), f"%DYNAMIC_METADATA({PACELINE}:error:code)%", _BODY),
             _mapper(_metadata(), "invalid_request_error", f"%DYNAMIC_METADATA({PACELINE}:error:code)%", _BODY),
             *(_mapper(_status(each), "invalid_request_error", *_WORDS[each]) for each in _WORDS),
             _mapper(_below(500), "invalid_request_error", f"%METADATA(ROUTE:{PACELINE}:code)%", _BODY),
@@ -54,7 +59,7 @@ def _mapper(condition: Document, kind: str, code: str, message: str) -> Document
 
 
 def _denied(reason: str, status: int, code: str, message: str) -> Document:
-    condition = _detail(f"rbac_access_denied_matched_policy[{reason}]")
+    condition = _detail(f"{_RULE}[{reason}]")
     return {**_mapper(condition, "invalid_request_error", code, message), "status_code": status}
 
 

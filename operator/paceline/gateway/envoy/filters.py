@@ -17,6 +17,8 @@ from paceline.gateway.envoy.documents import (
     watched,
 )
 from paceline.gateway.envoy.logs import attempts
+from paceline.gateway.envoy.tokens import token_filters, unless_known
+from paceline.gateway.envoy.tracing import SPAN
 from paceline.gateway.ir import Gateway
 
 DENY, REQUESTS_LIMIT, TOKENS_LIMIT = "deny", "limit-requests", "limit-tokens"
@@ -26,11 +28,11 @@ LOCAL_RATELIMIT = "extensions.filters.http.local_ratelimit.v3.LocalRateLimit"
 
 def http_filters(gateway: Gateway, folder: str) -> list[Document]:
     """The chain. What changes often comes from files of its own, because a change of the chain closes connections."""
-    keys = [] if gateway.anonymous else [extension(KEYS, "extensions.filters.http.api_key_auth.v3.ApiKeyAuth")]
     return [
-        *keys,
+        *token_filters(gateway, folder),
+        *_keys(gateway),
         _buffer(gateway),
-        _script(folder),
+        _script(gateway, folder),
         _discovered(DENY, RBAC, watched(folder, f"{DENY}.json")),
         _discovered(REQUESTS_LIMIT, LOCAL_RATELIMIT, polled(folder, f"{REQUESTS_LIMIT}.json")),
         _discovered(TOKENS_LIMIT, LOCAL_RATELIMIT, polled(folder, f"{TOKENS_LIMIT}.json")),
@@ -38,6 +40,18 @@ def http_filters(gateway: Gateway, folder: str) -> list[Document]:
         _admission(OPTIONAL_ADMISSION, optional=True),
         _router(gateway),
     ]
+
+
+def asking_filters(gateway: Gateway, folder: str) -> list[Document]:
+    """What requests of the adapter pass: whether they may be made was settled when their clients' came."""
+    return [_buffer(gateway), _script(gateway, folder), _router(gateway)]
+
+
+def _keys(gateway: Gateway) -> list[Document]:
+    keys = extension(KEYS, "extensions.filters.http.api_key_auth.v3.ApiKeyAuth")
+    if gateway.anonymous:
+        return []
+    return [unless_known(keys) if gateway.issuers else keys]
 
 
 def _buffer(gateway: Gateway) -> Document:
@@ -49,9 +63,10 @@ def _buffer(gateway: Gateway) -> Document:
     )
 
 
-def _script(folder: str) -> Document:
+def _script(gateway: Gateway, folder: str) -> Document:
     source = {"filename": f"{folder}/lua/{lua.request().name}"}
-    return extension(REQUEST, "extensions.filters.http.lua.v3.Lua", default_source_code=source)
+    context: Document = {"filter_context": {"span": SPAN}} if gateway.tracing else {}
+    return extension(REQUEST, "extensions.filters.http.lua.v3.Lua", default_source_code=source, **context)
 
 
 def _discovered(name: str, kind: str, source: Document) -> Document:

@@ -17,10 +17,22 @@ LIMIT_HEADER = "x-paceline-limit"
 
 
 def deny_list(denied: Iterable[Denied]) -> Document:
-    """Who gets nothing, and why: one look-up, however many they are."""
-    cases = {each.client: _verdict(each.reason.lower(), "DENY") for each in sorted(denied, key=lambda one: one.client)}
+    """Who gets nothing, and why: one look-up, however many they are.
+
+    The names of rules are all that the filter tells the script of a denial. So which budget is used up, and until when,
+    is the name of a second rule, which forbids nothing.
+    """
+    ordered = sorted(denied, key=lambda one: one.client)
+    cases = {each.client: _verdict(each.reason.lower(), "DENY") for each in ordered}
+    more = {each.client: _verdict(_until(each.budget, each.until_us), "DENY") for each in ordered if each.until_us}
     rules = {"matcher": exact(CLIENT, cases, _verdict("allowed", "ALLOW"))} if cases else {}
-    return _filter(DENY, RBAC, rules)
+    told = {"shadow_matcher": exact(CLIENT, more, _verdict("allowed", "ALLOW"))} if more else {}
+    return _filter(DENY, RBAC, rules | told)
+
+
+def _until(budget: str, until_us: int) -> str:
+    """As the script reads it: seconds since 1970, a space, the name."""
+    return f"{-(-until_us // 1_000_000)} {budget}"
 
 
 def _verdict(name: str, action: str) -> Document:

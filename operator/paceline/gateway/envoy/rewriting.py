@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from paceline.gateway.ir import Cluster, Gateway, Pods, Refusal, Target
+from paceline.gateway.ir import Check, Cluster, Gateway, Pods, Refusal, Target
 
 
 def alike(gateway: Gateway) -> dict[str, Cluster]:
@@ -23,6 +23,11 @@ def alike(gateway: Gateway) -> dict[str, Cluster]:
 def copying(gateway: Gateway) -> set[str]:
     """Clusters that get copies, which have lost what was read of a request."""
     return {each.mirror.cluster for each in _targets(gateway) if each.mirror}
+
+
+def checks(gateway: Gateway) -> list[Check]:
+    """What answers of any route are held against."""
+    return list(dict.fromkeys(each.check for each in _targets(gateway) if each.check))
 
 
 def clusters_of(target: Target) -> set[str]:

@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from paceline.gateway.envoy.bootstrap import AGENT
 from paceline.gateway.envoy.documents import (
     ADMISSION,
+    ASKED,
     CLIENT,
+    IDENTITY,
     KEYS,
     MODEL,
     OPTIONAL_ADMISSION,
     POLICY,
+    REQUEST,
     REQUEST_CLASS,
     Document,
     exact,
@@ -21,8 +24,9 @@ from paceline.gateway.envoy.documents import (
     typed,
 )
 from paceline.gateway.envoy.rewriting import alike
-from paceline.gateway.envoy.target import not_asked, refusal, route
-from paceline.gateway.ir import Branch, Cluster, Gateway, Policy, Route
+from paceline.gateway.envoy.target import asked, not_asked, refusal, route
+from paceline.gateway.envoy.tokens import identities
+from paceline.gateway.ir import Branch, Cluster, Gateway, Policy, Route, Target
 
 NAME = "gateway"
 #: What a server may not say to our clients: where else to go, whose account pays, what to keep.
@@ -35,6 +39,8 @@ _KEPT_BACK = (
     "set-cookie",
     "www-authenticate",
 )
+#: Stands for requests that say nothing of their class, where that is another case than every other class.
+_UNSAID = "-"
 #: A policy's branch by class; "" is every other class.
 _Outcome = tuple[tuple[str, Branch | None], ...]
 
@@ -56,6 +62,9 @@ def routes(gateway: Gateway, secrets: Mapping[str, str]) -> Document:
     }
     if not gateway.anonymous:
         host["typed_per_filter_config"][KEYS] = _keys(gateway, secrets)
+    told = {REQUEST: _trusted(gateway), IDENTITY: identities(gateway)}
+    if any(told.values()):
+        host["metadata"] = {"filter_metadata": {name: each for name, each in told.items() if each}}
     return resources(typed("config.route.v3.RouteConfiguration", name=NAME, virtual_hosts=[host]))
 
 
@@ -69,6 +78,14 @@ def _keys(gateway: Gateway, secrets: Mapping[str, str]) -> Document:
     )
 
 
+def _trusted(gateway: Gateway) -> Document:
+    """Which headers are believed of whom, for the script, which takes those of others away."""
+    said = {
+        each.name: {"class": each.trusts_class, "conversation": each.trusts_conversation} for each in gateway.policies
+    }
+    return {name: said[name] for name in sorted(said) if any(said[name].values())}
+
+
 def _matcher(gateway: Gateway) -> Document:
     ready = alike(gateway)
     policies: dict[str, list[Policy]] = {each.model: [] for each in gateway.routes}
@@ -77,7 +94,10 @@ def _matcher(gateway: Gateway) -> Document:
             policies[model].append(policy)
     ordered = sorted(gateway.routes, key=lambda each: each.model)
     known = len(gateway.policies)
-    models = {each.model: {"matcher": _policies(each, policies[each.model], known, ready)} for each in ordered}
+    models = {
+        each.model: {"matcher": _checked(each, ready, _policies(each, policies[each.model], known, ready))}
+        for each in ordered
+    }
     return exact(MODEL, models, {"matcher": _paths()})
 
 
@@ -96,6 +116,15 @@ def _paths() -> Document:
     tree = {"input": input_header(":path"), "prefix_match_map": {"map": cases}}
     nowhere = _action(refusal("unknown-path", 404, "unknown_url", "There is nothing at this address."))
     return {"matcher_tree": tree, "on_no_match": nowhere}
+
+
+def _checked(route_: Route, ready: dict[str, Cluster], others: Document) -> Document:
+    """The adapter's own requests go where the answers come from; who may make them was settled before."""
+    targets = [each.target for each in route_.branches if isinstance(each.target, Target) and each.target.check]
+    if not targets:
+        return others
+    answered = _action(route(f"{route_.model}/asked", Branch(asked(targets[0])), ready))
+    return exact(ASKED, {"yes": answered}, {"matcher": others})
 
 
 def _policies(route_: Route, policies: list[Policy], known: int, ready: dict[str, Cluster]) -> Document:
@@ -124,11 +153,15 @@ def _policies(route_: Route, policies: list[Policy], known: int, ready: dict[str
 
 def _outcome(route_: Route, policy: Policy) -> _Outcome:
     """What happens to this policy's requests, by class; empty when nothing does."""
-    other = route_.branch(policy, policy.request_class)
-    classes = sorted({each.request_class for each in route_.branches}) if policy.trusts_class else []
-    known = [(name, route_.branch(policy, name)) for name in classes]
-    special = [each for each in known if each[1] != other]
-    return (*special, ("", other)) if special or other else ()
+    own = route_.branch(policy, policy.request_class)
+    if not policy.trusts_class:
+        return (("", own),) if own else ()
+    # A class that no branch is for must not get what the policy's own class may have.
+    other = route_.branch(policy, "")
+    known = [(name, route_.branch(policy, name)) for name in sorted({each.request_class for each in route_.branches})]
+    special = [each for each in known if each[0] and each[1] != other]
+    unsaid = [(_UNSAID, own)] if own != other else []
+    return (*unsaid, *special, ("", other)) if unsaid or special or other else ()
 
 
 def _any_of(names: list[str]) -> Document:
@@ -138,9 +171,14 @@ def _any_of(names: list[str]) -> Document:
 
 
 def _classes(route_: Route, outcome: _Outcome, ready: dict[str, Cluster]) -> Document:
-    cases = {name: _branch(route_, branch, ready) for name, branch in outcome if name}
-    other = _branch(route_, dict(outcome)[""], ready)
-    return {"matcher": exact(REQUEST_CLASS, cases, other)} if cases else other
+    cases = {name: _branch(route_, branch, ready) for name, branch in outcome}
+    other, unsaid = cases.pop(""), cases.pop(_UNSAID, None)
+    said = {"matcher": exact(REQUEST_CLASS, cases, other)} if cases else other
+    if unsaid is None:
+        return said
+    some = {"input": input_header(REQUEST_CLASS), "value_match": {"safe_regex": {"google_re2": {}, "regex": ".+"}}}
+    matcher = {"predicate": {"single_predicate": some}, "on_match": said}
+    return {"matcher": {"matcher_list": {"matchers": [matcher]}, "on_no_match": unsaid}}
 
 
 def _branch(route_: Route, branch: Branch | None, ready: dict[str, Cluster]) -> Document:

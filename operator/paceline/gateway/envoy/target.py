@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
+from paceline.gateway.envoy.bootstrap import ADAPTER
 from paceline.gateway.envoy.documents import (
     ADMISSION,
+    CHECK,
     OPTIONAL_ADMISSION,
     PACELINE,
     REFUSAL,
@@ -44,6 +47,11 @@ def route(name: str, branch: Branch, alike: Mapping[str, Cluster]) -> Document:
     target = branch.target
     if isinstance(target, Refusal):
         return refusal(name, target.status, target.code, target.message)
+    if target.check:
+        held = route(name, replace(branch, target=_held(target)), alike)
+        header = {"key": CHECK, "value": target.check.digest}
+        added = {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+        return held | {"request_headers_to_add": [added]}
     found: Document = {
         "name": name,
         "match": {"prefix": "/"},
@@ -62,6 +70,23 @@ def route(name: str, branch: Branch, alike: Mapping[str, Cluster]) -> Document:
         asking = OPTIONAL_ADMISSION if target.admission.optional else ADMISSION
         found["typed_per_filter_config"] = {asking: _admission(target.admission)}
     return found
+
+
+def _held(target: Target) -> Target:
+    """Answered by the adapter, when it has the whole answer. Whom it asks is tried again, and not the adapter."""
+    return replace(
+        target,
+        groups=((Share(ADAPTER),),),
+        retry=Retry(0),
+        first_byte_seconds=target.timeout_seconds,
+        mirror=None,
+        check=None,
+    )
+
+
+def asked(target: Target) -> Target:
+    """How the adapter's requests are answered: what was put into the client's, and was asked about it, is done."""
+    return replace(target, prompt=None, max_output_tokens=0, admission=None, check=None)
 
 
 def _mirror(mirror: Mirror) -> Document:

@@ -6,10 +6,13 @@ import json
 
 from paceline.gateway import lua
 from paceline.gateway.envoy.documents import (
+    ASKED,
     CLIENT,
+    CONVERSATION,
     HASH,
     MODEL,
     POLICY,
+    PURPOSE,
     READ,
     REQUEST_CLASS,
     TOKENS,
@@ -21,7 +24,10 @@ from paceline.gateway.ir import Cluster, External, Service
 
 #: What the gateway adds, and what was added for an earlier attempt: attempts share one set of headers. A client's own
 #: were removed before (see `listener`).
-_REMOVED = (CLIENT, POLICY, MODEL, HASH, TOKENS, REQUEST_CLASS, "x-forwarded-proto", "x-envoy-external-address")
+_REMOVED = (
+    *(CLIENT, POLICY, MODEL, HASH, TOKENS, ASKED, REQUEST_CLASS, CONVERSATION, PURPOSE),
+    *("x-forwarded-proto", "x-envoy-external-address"),
+)
 #: How long a credential that was exchanged is still sent.
 _ROTATION_SECONDS = 10
 

@@ -25,7 +25,12 @@ def _script(name: str, *parts: str) -> Script:
 
 def request() -> Script:
     """What runs once for each request, and reads its answer."""
-    return _script("request", "scan.lua", "edits.lua", "usage.lua", "request.lua")
+    return _script("request", "scan.lua", "edits.lua", "denial.lua", "usage.lua", "request.lua")
+
+
+def identity() -> Script:
+    """What makes the client of a request of its token."""
+    return _script("identity", "identity.lua")
 
 
 def upstream() -> Script:

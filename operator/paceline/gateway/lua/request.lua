@@ -10,7 +10,9 @@ local PER_TRY = "x-envoy-upstream-rq-per-try-timeout-ms" -- the router takes it 
 local BYTES_PER_TOKEN = 4 -- of English text; limits per minute count so before an engine has said its own figure
 -- No value of these has a quote or a backslash: see `model` in scan.lua, and ids are made of names of Kubernetes.
 local RECORD = '{"client":"%s","model":"%s","operation":"%s","stream":%s,'
-  .. '"bound":%d,"n":%d,"prompt_bytes":%d,"media":%d,"prompts":%d,"body_bytes":%d}'
+  .. '"bound":%d,"n":%d,"prompt_bytes":%d,"media":%d,"prompts":%d,"body_bytes":%d%s}'
+local CLASS, CONVERSATION = "x-paceline-request-class", "x-paceline-conversation-id"
+local LONGEST_CLASS, LONGEST_CONVERSATION = 63, 128
 local MOST_TOKENS = 1e9 -- the proxy takes a larger figure for none at all
 local WORDS = {
   invalid_json = "The body must be one JSON object, and what is in it valid JSON.",
@@ -24,6 +26,9 @@ local WORDS = {
   invalid_value = "A parameter is out of its range: ",
   unsupported_prompt = "This model takes a prompt only as one string.",
   remote_media = "This model takes images and other media only as data: URLs.",
+  media_address = "Images and other media must be data: URLs, or at most 256 https:// URLs with a public host's name.",
+  invalid_header = "A header is not what it may be: ",
+  purpose_required = "A reviewer's requests must say that they are reviews: send x-paceline-purpose: review.",
   method_not_allowed = "This is asked with POST.",
   unsupported_media_type = "The body must be application/json, and not compressed.",
 }
@@ -53,15 +58,25 @@ end
 
 -- What the chain behind and the records need to know. Headers steer routes, limits and balancing and are gone before a
 -- server sees the request; dynamic metadata stays. It is one text because a structure costs several us more.
-local function tell(h, headers, r, operation, bound, size, asked)
+local function tell(h, headers, r, operation, bound, size, asked, said)
   local tokens = math.min(math.ceil(r.prompt_bytes / BYTES_PER_TOKEN) + bound * r.n * r.prompts, MOST_TOKENS)
   headers:replace("x-pl-hash", ("%d"):format(r.hash))
   headers:replace("x-pl-tokens", ("%d"):format(tokens))
   local client, stream = headers:get("x-pl-client") or "", tostring(r.stream)
   local record = RECORD:format(
-    client, r.model, operation.name, stream, bound, r.n, r.prompt_bytes, r.media, r.prompts, size)
+    client, r.model, operation.name, stream, bound, r.n, r.prompt_bytes, r.media, r.prompts, size, said)
   h:streamInfo():dynamicMetadata():set("paceline", "request", record)
   if asked then headers:replace("x-pl-request", record) end -- for whoever is asked for admission
+end
+
+-- What spans say of a request, under the names that tracing.py gives them.
+local function span(h, namespace, r, operation, bound)
+  local metadata = h:streamInfo():dynamicMetadata()
+  metadata:set(namespace, "operation", operation.name == "completions" and "text_completion" or operation.name)
+  metadata:set(namespace, "model", r.model)
+  metadata:set(namespace, "client", h:headers():get("x-pl-client") or "")
+  metadata:set(namespace, "choices", ("%d"):format(r.n))
+  if bound > 0 then metadata:set(namespace, "max_tokens", ("%d"):format(bound)) end
 end
 
 -- Where in the changed body is what each server gets its own way: see upstream.lua.
@@ -75,6 +90,27 @@ local function places(h, r, operation, edits)
   h:streamInfo():dynamicMetadata():set("paceline.places", "at", table.concat(text, " "))
 end
 
+-- A header that only trusted policies may send; it is taken away from others, and nobody learns that there was one.
+local function believed(headers, name, trusted, pattern, most)
+  local value = headers:get(name)
+  if not value then return nil end
+  if not trusted then headers:remove(name) return nil end
+  if #value > most or not value:find(pattern) then error({code = "invalid_header", param = name}, 0) end
+  headers:replace(name, value) -- of several the first
+  return value
+end
+
+-- What a client says of a request beside the body, for the records.
+local function said(h, headers, policy)
+  if not (headers:get(CLASS) or headers:get(CONVERSATION)) then return "" end
+  local trusted = h:virtualHost():metadata():get(policy) or {}
+  local class = believed(headers, CLASS, trusted.class, "^[a-z][a-z0-9-]*$", LONGEST_CLASS)
+  local conversation = believed(
+    headers, CONVERSATION, trusted.conversation, "^[%w._:~/+=@-]+$", LONGEST_CONVERSATION)
+  return (class and ',"class":"' .. class .. '"' or "")
+    .. (conversation and ',"conversation":"' .. conversation .. '"' or "")
+end
+
 -- Reads the body, lets the model choose the route, and changes the body as the route wants it.
 local function handle(h, operation)
   local body = h:body(true) -- waits for it, and what was had of the handle before is void then
@@ -82,12 +118,17 @@ local function handle(h, operation)
   local s = body:length() > 0 and body:getBytes(0, body:length()) or ""
   local r = scan(s, operation.prompt)
   headers:replace("x-pl-model", r.model)
-  headers:replace("x-pl-policy", (headers:get("x-pl-client") or ""):match("^[^.]*%.[^.]*") or "")
+  local policy = (headers:get("x-pl-client") or ""):match("^[^.]*%.[^.]*") or ""
+  headers:replace("x-pl-policy", policy)
+  local more = said(h, headers, policy)
   h:clearRouteCache()
   local route = h:metadata()
   if r.remote > 0 and not route:get("remote_media") then error({code = "remote_media"}, 0) end
+  if r.private then error({code = "media_address"}, 0) end
   local bound, model = route:get("bound"), route:get("model")
-  tell(h, headers, r, operation, r.bound or operation.bound and bound or 0, #s, route:get("asked"))
+  local most, namespace = r.bound or operation.bound and bound or 0, h:filterContext():get("span")
+  tell(h, headers, r, operation, most, #s, route:get("asked"), more)
+  if namespace then span(h, namespace, r, operation, most) end
   local edits = model and for_server(s, r.spans, r.stream, model, route:get("usage")) or {}
   for_route(s, r, operation, bound, route:get(operation.prompt), edits)
   if not model then places(h, r, operation, edits) end
@@ -101,6 +142,8 @@ end
 
 function envoy_on_request(h)
   local headers = h:headers()
+  local reviewer = (headers:get("x-pl-client") or ""):find("^reviewer%.") -- what client ids begin with is the audience
+  if reviewer and headers:get("x-paceline-purpose") ~= "review" then return refuse(h, "403", "purpose_required") end
   local operation = OPERATIONS[(headers:get(":path") or ""):match("^[^?]*")]
   if not operation then return headers:replace("x-pl-tokens", "0") end
   if headers:get(":method") ~= "POST" then return refuse(h, "405", "method_not_allowed") end

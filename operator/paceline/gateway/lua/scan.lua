@@ -14,6 +14,8 @@ local MAX_DEPTH = 128 -- CPython's own limit is near 1,000; a stack of this size
 -- which a wrong escape cannot move: such a body the engine refuses.
 local MAX_CHECKS = 4096
 local MAX_N = 128 -- as the OpenAI API has it
+-- Media that a request may name by address: each costs 2 us to look at.
+local MAX_REMOTE, MAX_ADDRESS = 256, 8192
 local PREFIX_BYTES = 1024 -- about 256 tokens, or 16 blocks of an engine's cache
 
 local BYTES, WORDS = ffi.typeof("const uint8_t *"), ffi.typeof("const uint64_t *")
@@ -34,6 +36,11 @@ local REFUSED = {n_predict = true}
 local OPTIONS = {include_usage = true, continuous_usage_stats = true}
 local MEDIA = {image_url = true, image_embeds = true, video_url = true}
 for _, name in ipairs({"audio_url", "input_audio", "file"}) do MEDIA[name] = true end
+-- Last labels of names that are no public host's.
+local PRIVATE = {}
+for name in ("arpa corp home internal intranet lan local localdomain localhost private svc"):gmatch("%a+") do
+  PRIVATE[name] = true
+end
 
 local function fail(code, param) error({code = code, param = param}, 0) end
 
@@ -155,6 +162,16 @@ local function folded(name)
   return (gsub(gsub(lower(name), "\197\191", "s"), "\226\132\170", "k"))
 end
 
+-- Whether an address is https:// and then a public host by its name. What a name leads to is not known here.
+local function public(raw)
+  if #raw > MAX_ADDRESS then return false end
+  local host, rest = lower(plain(raw)):match("^https://([a-z0-9.-]+)(.*)$")
+  rest = rest and (rest:match("^:%d+(.*)$") or rest)
+  if not host or not find(rest, "^[/?#]") and rest ~= "" or find(host, "..", 1, true) then return false end
+  local last = host:match("^[a-z0-9-].*%.([a-z][a-z0-9-]*)%.?$") -- a number there is one in an address: 127.1, 10.0x1
+  return last ~= nil and not PRIVATE[last]
+end
+
 -- A number for the ring that says where a prompt was probably seen before.
 local function hash(p, from, to)
   local h = 5381
@@ -222,8 +239,12 @@ local function walk(s, r)
         goto continue
       end
     else
-      if r.url and c == QUOTE and sub(s, i + 1, i + 5) ~= "data:" then r.remote = r.remote + 1 end
+      local from = i
       i = scalar(s, p, i)
+      if r.url and c == QUOTE and sub(s, from + 1, from + 5) ~= "data:" then
+        r.remote = r.remote + 1
+        r.private = r.private or r.remote > MAX_REMOTE or not public(sub(s, from + 1, i - 2))
+      end
     end
     local last = i - 1
     i = space(p, i)
@@ -282,7 +303,8 @@ local PROMPTS = {messages = "^%[", prompt = '^[%["]', input = '^[%["]'}
 -- Reads a body whose prompt is in the member `prompt`. Raises {code, param} for what an engine may refuse or read in
 -- another way than the gateway.
 local function scan(s, prompt)
-  local r = {prompt = prompt, spans = {}, open = {}, media = 0, remote = 0, items = 0, tokens = 0}
+  local r = {prompt = prompt, spans = {}, open = {}, media = 0, remote = 0, private = false}
+  r.items, r.tokens = 0, 0
   local p = walk(s, r)
   r.first = find(s, '"', 1, true)
   r.model = model(s, r)

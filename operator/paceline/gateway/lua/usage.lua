@@ -24,18 +24,34 @@ local function report(h, object)
   if object then h:streamInfo():dynamicMetadata():set("paceline", "usage", object) end
 end
 
+-- What spans say of the tokens of a whole answer; those of an aborted one are in the records only.
+local function counted(h, object)
+  local namespace = object and h:filterContext():get("span")
+  if not namespace then return end
+  for name, member in pairs({input_tokens = "prompt_tokens", output_tokens = "completion_tokens"}) do
+    local number = object:match('"' .. member .. '"%s*:%s*(%d+)')
+    if number then h:streamInfo():dynamicMetadata():set(namespace, name, number) end
+  end
+end
+
 function envoy_on_response(h)
   local headers = h:headers()
-  if headers:get(":status") ~= "200" then return end
+  local status = headers:get(":status")
+  if status == "429" then return spent(h, headers) end
+  if status ~= "200" then return end
   local size = tonumber(headers:get("content-length") or "")
   if size and size > 0 and size <= WHOLE then
     local body = h:body()
-    return report(h, (newest(body:getBytes(0, body:length()))))
+    local object = newest(body:getBytes(0, body:length()))
+    report(h, object)
+    return counted(h, object)
   end
-  local kept = ""
+  local kept, last = "", nil
   for chunk in h:bodyChunks() do
     local object
     object, kept = newest(kept .. chunk:getBytes(0, chunk:length()))
     report(h, object)
+    last = object or last
   end
+  counted(h, last)
 end

@@ -8,8 +8,20 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from paceline.api.names import TOKEN_HEADER
 from paceline.errors import PacelineError
-from paceline.ledger.service import admission, configuring, deny, health, http, metrics, places, reading, records
+from paceline.ledger.service import (
+    admission,
+    budgets,
+    configuring,
+    deny,
+    health,
+    http,
+    metrics,
+    places,
+    reading,
+    records,
+)
 from paceline.ledger.service.http import IDENTITY, Refused
 from paceline.ledger.service.service import SERVICE, Service
 from paceline.ledger.service.verifier import Scope
@@ -24,7 +36,9 @@ SCOPES: dict[str, Scope] = {
     "/v1/admission": "gateway",
     "/v1/config": "configure",
     "/v1/places": "peer",
+    "/v1/budgets": "read",
     "/v1/usage": "read",
+    "/v1/export": "read",
     "/v1/slo": "read",
     "/v1/history": "read",
 }
@@ -45,7 +59,9 @@ def build(service: Service) -> web.Application:
             web.post("/v1/places", places.place),
             web.put("/v1/config", configuring.configure),
             web.get("/v1/config", configuring.generation),
+            web.get("/v1/budgets", budgets.show_budgets),
             web.get("/v1/usage", reading.show_usage),
+            web.get("/v1/export", reading.show_attempts),
             web.get("/v1/slo", reading.show_slo),
             web.get("/v1/history", reading.show_history),
             web.get("/healthz", health.alive),
@@ -92,14 +108,20 @@ async def _guard(request: web.Request, handler: _Handler) -> web.StreamResponse:
     scope = SCOPES.get(request.path)
     if scope is None:
         return await handler(request)
-    kind, _, token = request.headers.get("Authorization", "").partition(" ")
-    identity = await request.app[SERVICE].verifier.verify(token.strip()) if kind.lower() == "bearer" and token else None
+    token = _token(request)
+    identity = await request.app[SERVICE].verifier.verify(token) if token else None
     if identity is None:
         return _stranger(request, 401, "Unauthorized", "A bearer token that is known is needed.")
     if scope not in identity.scopes:
         return _stranger(request, 403, "Forbidden", f"{identity.name} lacks scope {scope}.")
     request[IDENTITY] = identity
     return await handler(request)
+
+
+def _token(request: web.Request) -> str:
+    """The caller's; "" for none. People come by way of the API server, which keeps the usual header for itself."""
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    return (token if kind.lower() == "bearer" else "").strip() or request.headers.get(TOKEN_HEADER, "").strip()
 
 
 def _stranger(request: web.Request, status: int, reason: str, message: str) -> web.Response:

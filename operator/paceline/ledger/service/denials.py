@@ -75,6 +75,7 @@ class Denials:
                 "client": client,
                 "consumer": name,
                 "reason": denial.reason,
+                "budget": denial.budget or None,
                 "until": None if denial.until_us is None else instant(denial.until_us).isoformat(),
             }
             for name, denial in sorted(self._denied.items())

@@ -26,11 +26,23 @@ overruns_total = Counter(
     "Requests that cost more than was reserved for them.",
     registry=REGISTRY,
 )
+unmeasured_total = Counter(
+    "paceline_ledger_unmeasured_answers",
+    "Whole answers whose backend said nothing of what it used (Missing), or no possible figure (Reported).",
+    ["model", "source"],
+    registry=REGISTRY,
+)
 requests_eligible_total = Counter(
     "paceline_requests_eligible", "Requests that count for the objective.", ["deployment"], registry=REGISTRY
 )
 requests_good_total = Counter(
     "paceline_requests_good", "Requests of those that met the objective.", ["deployment"], registry=REGISTRY
+)
+objective_ratio = Gauge(
+    "paceline_slo_objective_ratio",
+    "Share of the eligible requests that is to be good (spec.slo.objectivePercent), 0 to 1.",
+    ["deployment"],
+    registry=REGISTRY,
 )
 tokens_total = Counter(
     "paceline_tokens", "Tokens of prompts (input) and answers (output).", ["deployment", "direction"], registry=REGISTRY

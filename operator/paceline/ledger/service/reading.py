@@ -1,7 +1,8 @@
-"""GET /v1/usage, /v1/slo and /v1/history: what was used, and what users met."""
+"""GET /v1/usage, /v1/export, /v1/slo and /v1/history: what was used, and what users met."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, cast, get_args
 
@@ -9,7 +10,7 @@ from aiohttp import web
 
 from paceline.api import money
 from paceline.decide.period import instant
-from paceline.ledger import history, usage
+from paceline.ledger import export, history, usage
 from paceline.ledger.history import Figures
 from paceline.ledger.quarters import DAY_US, MINUTE_US, QUARTER_US
 from paceline.ledger.retention import MINUTES
@@ -25,6 +26,7 @@ _DIMENSIONS: Mapping[str, Dimension] = {
 }
 _MOST_MINUTES_US = int(MINUTES.total_seconds()) * 1_000_000
 _QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+_SLO_BY = ("revision", "deployment")
 #: History is kept this long.
 _DAYS = 14
 
@@ -44,18 +46,49 @@ async def show_usage(request: web.Request) -> web.Response:
     return http.answer({"from": _time(since), "to": _time(until), "rows": [_row(row, names) for row in rows]})
 
 
+async def show_attempts(request: web.Request) -> web.StreamResponse:
+    """A line of JSON for each attempt from `from` to `to` (default: the last 24 hours), of one consumer or of all.
+
+    Pages are read while the reader takes them, so that memory holds one. A reader whose answer breaks off lacks rows.
+    """
+    service = request.app[SERVICE]
+    now = service.now_us()
+    since, until = http.time_us(request, "from", now - DAY_US), http.time_us(request, "to", now + QUARTER_US)
+    consumer = request.query.get("consumer")
+    found, after = await service.access.read(export.page, since, until, consumer)
+    response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+    await response.prepare(request)
+    while True:
+        await response.write(b"".join(_line(row) for row in found))
+        if after is None:
+            break
+        found, after = await service.access.read(export.page, since, until, consumer, after)
+    await response.write_eof()
+    return response
+
+
 async def show_slo(request: web.Request) -> web.Response:
-    """Good and eligible requests and percentiles of the last `window` seconds, by deployment and revision."""
+    """Good and eligible requests and percentiles of the last `window` seconds, by deployment and revision.
+
+    With by=deployment revisions are taken together, and those without a request are left out: one question for all.
+    """
     service = request.app[SERVICE]
     window = http.number(request, "window", least=60, most=_DAYS * 86_400, default=300) * 1_000_000
-    now = service.now_us()
+    by = request.query.get("by", "revision")
+    if by not in _SLO_BY:
+        raise Refused(400, "Invalid", f"by must be {' or '.join(_SLO_BY)}; {by[:32]!r} is neither.")
     # Minutes are kept for two hours only.
     span = MINUTE_US if window <= _MOST_MINUTES_US else QUARTER_US
-    found = {}
-    for name in _deployments(request):
-        # The minute that is now belongs to it.
-        totals = await service.access.read(history.totals, name, now - window, now + span, span)
-        found[name] = {revision: _figures(each) for revision, each in totals.items()}
+    since, until = service.now_us() - window, service.now_us() + span  # the minute that is now belongs to it
+    found: dict[str, Any] = {}
+    if by == "deployment":
+        sums = await service.access.read(history.latest, since, until, span)
+        asked = request.query.getall("deployment", list(sums))
+        found = {name: _figures(sums[name]) for name in sorted(sums.keys() & set(asked))}
+    else:
+        for name in _deployments(request):
+            totals = await service.access.read(history.totals, name, since, until, span)
+            found[name] = {revision: _figures(each) for revision, each in totals.items()}
     return http.answer({"windowSeconds": window // 1_000_000, "deployments": found})
 
 
@@ -71,6 +104,10 @@ async def show_history(request: web.Request) -> web.Response:
             {"start": _time(start), "revision": revision} | _figures(each) for (start, revision), each in series.items()
         ]
     return http.answer({"spanSeconds": QUARTER_US // 1_000_000, "deployments": found})
+
+
+def _line(row: Mapping[str, Any]) -> bytes:
+    return json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
 
 
 def _deployments(request: web.Request) -> list[str]:

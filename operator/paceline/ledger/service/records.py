@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from aiohttp import web
 
@@ -13,6 +14,8 @@ from paceline.ledger.service import http, metrics
 from paceline.ledger.service.http import IDENTITY, Refused
 from paceline.ledger.service.service import SERVICE
 from paceline.ledger.service.verifier import Identity
+
+log = logging.getLogger(__name__)
 
 #: Of one batch: some thousand records.
 MOST_BYTES = 8 << 20
@@ -40,6 +43,11 @@ async def take(request: web.Request) -> web.Response:
     metrics.records_total.labels("Replayed").inc(receipt.replayed)
     metrics.records_total.labels("Quarantined").inc(receipt.bad)
     metrics.overruns_total.inc(len(receipt.overruns))
+    for record in receipt.records:
+        if record.unmeasured:
+            metrics.unmeasured_total.labels(record.model, record.usage_source.value).inc()
+    for each in receipt.overruns:
+        log.warning("%s: request %s cost more than was reserved for it", identity.gateway, each)
     service.recorded(receipt.records)
     told = {"position": receipt.position, "recorded": receipt.recorded, "replayed": receipt.replayed}
     return http.answer(told | {"quarantined": receipt.bad})

@@ -10,6 +10,11 @@ from paceline.decide.queue import Decision, Queue, Ticket
 from paceline.ledger.service import metrics
 
 _SECOND_US = 1_000_000
+#: Requests that are over, of which it is heard from who sent the record and from the database: those of some seconds.
+_REMEMBERED = 20_000
+#: Gateways learn the address of a first engine at about the time at which the ledger does. Whoever is let through
+#: before its gateway has it finds nobody there, so nobody is for so long.
+_SETTLE_SECONDS = 1.0
 
 
 def clock_us() -> int:
@@ -27,10 +32,19 @@ class Room:
         self._waiting = metrics.waiting_requests.labels(name)
         self._in_flight = metrics.in_flight_requests.labels(name)
 
+    def knows(self, request_id: str) -> bool:
+        """Whether a request has a place here or waits for one."""
+        return self._queue.knows(request_id)
+
     @property
     def waiting(self) -> int:
         """Requests that wait."""
         return self._queue.waiting
+
+    @property
+    def in_flight(self) -> int:
+        """Places that are taken."""
+        return self._queue.in_flight
 
     async def enter(self, ticket: Ticket) -> Decision:
         """Wait for a place. Who is cancelled leaves the queue."""
@@ -95,6 +109,8 @@ class Rooms:
         self._opened = opened
         self._rooms: dict[str, Room] = {}
         self._deployments: Mapping[str, LedgerDeployment] = {}
+        self._over: dict[str, None] = {}
+        self._waking: dict[str, asyncio.TimerHandle] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -103,24 +119,56 @@ class Rooms:
 
     def apply(self, deployments: Mapping[str, LedgerDeployment]) -> None:
         """Take in what is known of the deployments now. One that is gone admits nobody any more."""
+        woken = [name for name, each in self._deployments.items() if not each.capacity and name in deployments]
         self._deployments = deployments
-        for name, room in self._rooms.items():
-            room.resize(deployments[name].capacity if name in deployments else 0)
+        for name in woken:
+            if deployments[name].capacity and name not in self._waking:
+                later = asyncio.get_running_loop().call_later
+                self._waking[name] = later(_SETTLE_SECONDS, self._awake, name)
+        for name in self._rooms:
+            self._resize(name)
 
     def room(self, name: str) -> Room:
         """The queue of a deployment."""
         if name not in self._rooms:
-            found = self._deployments.get(name)
-            self._rooms[name] = Room(name, found.capacity if found else 0)
+            self._rooms[name] = Room(name, self._capacity(name))
             self._opened(name)
         return self._rooms[name]
 
     def leave(self, name: str, request_id: str) -> None:
-        """A request is over; nothing happens where its queue is kept by another replica."""
-        if name in self._rooms:
-            self._rooms[name].leave(request_id)
+        """A request is over, which is heard several times; nothing happens where its queue is kept by another replica.
+
+        It gives back the place that it got, whatever its route waits for by now: a route with several deployments waits
+        for another one, or for none, as soon as one of them is ready.
+
+        Args:
+            name: Whose engine it reached, which is one of the others there if nobody knows of a place of it; "": none.
+            request_id: Of the request.
+        """
+        if request_id in self._over:
+            return
+        self._over[request_id] = None
+        if len(self._over) > _REMEMBERED:
+            del self._over[next(iter(self._over))]
+        holding = [each for each in self._rooms.values() if each.knows(request_id)]
+        for room in holding or [self._rooms[each] for each in (name,) if each in self._rooms]:
+            room.leave(request_id)
 
     def close(self) -> None:
         """Stop all timers."""
         for room in self._rooms.values():
             room.close()
+        for timer in self._waking.values():
+            timer.cancel()
+
+    def _capacity(self, name: str) -> int:
+        found = self._deployments.get(name)
+        return found.capacity if found and name not in self._waking else 0
+
+    def _awake(self, name: str) -> None:
+        del self._waking[name]
+        self._resize(name)
+
+    def _resize(self, name: str) -> None:
+        if name in self._rooms:
+            self._rooms[name].resize(self._capacity(name))

@@ -75,7 +75,7 @@ class Service:
         self.rooms = Rooms(self._opened)
         self.owners = Owners(settings, self.rooms, self.session)
         self._engines = engines or Pages(self.session)
-        self._spending = Spending(self.access, self.denials, now_us)
+        self.spending = Spending(self.access, self.denials, now_us)
         self._file = ConfigFile(settings.config_file) if settings.config_file else None
         self._read_to = 0
         self._looked = asyncio.Lock()
@@ -97,7 +97,7 @@ class Service:
         self.background(self._again("measure engines", _MEASURE_SECONDS, self._measure_all))
         if self.certificate:
             self.background(self._again("look for a certificate", looks, self._look_for_certificate))
-        self.background(self._spending.run())
+        self.background(self.spending.run())
 
     def opened(self) -> None:
         """A request came."""
@@ -201,20 +201,23 @@ class Service:
             log.error("%s: %s. The document before is in force.", self.settings.config_file, wrong)
 
     async def _apply(self, book: Book) -> None:
-        await self._spending.apply(book)
+        await self.spending.apply(book)
         self.book = book
         self.denials.touch()
         self.rooms.apply(book.deployments)
+        metrics.objective_ratio.clear()
+        for name, each in book.deployments.items():
+            if each.slo:
+                metrics.objective_ratio.labels(name).set(float(each.slo.objective_percent) / 100)
         metrics.config_generation.set(book.generation)
         self.ready = not self.ending
         log.info("generation %d of the document is in force", book.generation)
 
     def _heard(self, heard: Iterable[News]) -> None:
         for each in heard:
-            route = self.book.routes.get((each.gateway, each.route)) if self.book else None
-            if each.over and route is not None and route.deployment:
-                self.rooms.leave(route.deployment, each.request_id)
-        self._spending.look_at({each.consumer for each in heard})
+            if each.over:
+                self.rooms.leave(each.deployment, each.request_id)
+        self.spending.look_at({each.consumer for each in heard})
 
     def _opened(self, deployment: str) -> None:
         self.background(self._measure(deployment))

@@ -40,6 +40,8 @@ class Spending:
         self._denials = denials
         self._now_us = now_us
         self._book: Book | None = None
+        #: How budgets stood when something was last spent of them, by consumer and name.
+        self.standings: dict[str, Mapping[str, Standing]] = {}
         self._changed: set[str] = set()
         self._wake = asyncio.Event()
         # What was read first is told first.
@@ -70,8 +72,10 @@ class Spending:
             for name in known:
                 if known[name] != book.consumers.get(name):
                     _hide(known[name])
+                    self.standings.pop(name, None)
             for name, each in standings.items():
                 _show(name, wanted[name], each)
+            self.standings |= standings
             gone: dict[str, Denial | None] = dict.fromkeys(known.keys() - book.consumers.keys())
             found = {
                 name: denial(each, wanted.get(name, ()), standings.get(name, {})) for name, each in changed.items()
@@ -114,6 +118,7 @@ class Spending:
         found = await self._access.write(_standings, wanted, self._now_us())
         for name, standings in found.items():
             _show(name, wanted[name], standings)
+        self.standings |= found
         self._denials.update({name: denial(book.consumers[name], wanted[name], found[name]) for name in wanted})
 
 

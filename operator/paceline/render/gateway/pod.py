@@ -1,4 +1,6 @@
-"""The pod of a Gateway: Envoy, and the agent that brings it its configuration. It passes Pod Security "restricted".
+"""The pod of a Gateway: Envoy, the agent that brings it its configuration, and perhaps who checks answers.
+
+It passes Pod Security "restricted".
 
 The agent runs before Envoy starts and until after it has ended: Envoy finds its files there, and its last lines are
 shipped. Envoy knows no drain on SIGTERM; so the agent's hook begins one, and Envoy's is answered when it is done.
@@ -22,6 +24,12 @@ CLIENTS_PORT = 8080
 AGENT_PORT = 9003
 #: Of the agent, on loopback only: the list of models, and the beginning of a drain.
 LOCAL_PORT = 9002
+#: Of the adapter, on loopback only: requests of Envoy; and of Envoy: those of the adapter.
+ADAPTER_LOCAL_PORT, ASKING_PORT = 9004, 9005
+#: Of the adapter: probes and metrics.
+ADAPTER_PORT = 9006
+#: Of the agent, on loopback only: addresses of pods on a stream for Envoy.
+ADDRESSES_PORT = 9007
 #: Envoy's files, in memory because keys are among them.
 FILES = "/etc/paceline/gateway"
 SECRETS = "/etc/paceline/secrets"
@@ -70,7 +78,7 @@ def pod_spec(gateway: Gateway, setup: GatewaySetup, mounted: Mapping[str, tuple[
         "topologySpreadConstraints": [
             {**spread, "topologyKey": key} for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
         ],
-        "initContainers": [_agent(gateway, setup)],
+        "initContainers": [_agent(gateway, setup), *([_adapter(setup)] if setup.adapter else [])],
         "containers": [_proxy(setup, mounted)],
         "volumes": [
             {"name": "files", "emptyDir": {"medium": "Memory", "sizeLimit": "256Mi"}},
@@ -150,6 +158,7 @@ def _agent(gateway: Gateway, setup: GatewaySetup) -> Manifest:
             f"--logs={LOGS}",
             f"--port={AGENT_PORT}",
             f"--local-port={LOCAL_PORT}",
+            f"--addresses-port={ADDRESSES_PORT}",
             f"--drain-seconds={longest_seconds(gateway)}",
         ],
         "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
@@ -168,6 +177,31 @@ def _agent(gateway: Gateway, setup: GatewaySetup) -> Manifest:
             *_ours(),
         ],
     }
+
+
+def _adapter(setup: GatewaySetup) -> Manifest:
+    """Like the agent there before Envoy and after it. Nobody waits for it to start: few routes need it."""
+    return {
+        "name": "adapter",
+        "image": setup.agent_image,
+        "restartPolicy": "Always",
+        "command": ["paceline", "gateway-adapter"],
+        "args": [
+            f"--folder={FILES}",
+            f"--asking=http://127.0.0.1:{ASKING_PORT}",
+            f"--local-port={ADAPTER_LOCAL_PORT}",
+            f"--port={ADAPTER_PORT}",
+        ],
+        "ports": [{"name": "adapter-metrics", "containerPort": ADAPTER_PORT, "protocol": "TCP"}],
+        "livenessProbe": {
+            "httpGet": {"path": "/healthz", "port": "adapter-metrics", "scheme": "HTTP"},
+            "initialDelaySeconds": 10, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6,
+        },
+        "resources": {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "768Mi"}},
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": CONTAINED,
+        "volumeMounts": [{"name": "files", "mountPath": FILES, "readOnly": True}],
+    }  # fmt: skip
 
 
 def _ours() -> list[Manifest]:

@@ -14,6 +14,7 @@ class GatewaySetup:
         agent_image: paceline itself.
         operator_url: Where agents get the configuration, by https.
         ledger_url: Where agents bring the records of requests, by https.
+        adapter: Pods have somebody who checks answers.
         authority: Certificate, PEM, of who signs those of the operator and of the ledger.
     """
 
@@ -22,3 +23,4 @@ class GatewaySetup:
     operator_url: str
     ledger_url: str
     authority: str
+    adapter: bool = False
