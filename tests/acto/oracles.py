@@ -22,7 +22,7 @@ from tests.acto.verdict import defaulted
 
 #: Words that say what to do, or what would be right.
 REMEDY = re.compile(
-    r"\b(must be|use|set|write|remove|raise|lower|choose|leave|build|give|correct|change|add|free|wait|read|delete|"
+    r"\b(must be|use|set|write|remove|raise|lower|choose|leave|build|give|correct|change|add|free|wait|read|delete|let|"
     r"rename|come with|comes with|anything but|models run on|those of a domain of your own)\b",
     re.IGNORECASE,
 )

@@ -12,7 +12,7 @@ from itertools import chain
 from queue import SimpleQueue
 from typing import Any
 
-from paceline.kube.resources import BY_KIND, DEPLOYMENTS, JOBS, MODELDEPLOYMENTS
+from paceline.kube.resources import BY_KIND, DEPLOYMENTS, JOBS, MODELDEPLOYMENTS, Resource
 from tests.acto import oracles
 from tests.acto.alarms import Alarm
 from tests.acto.cases import Case
@@ -53,11 +53,11 @@ class Report:
         return [alarm for alarm in self.alarms if alarm.oracle in names]
 
 
-def asked(objects: Objects, namespace: str, cases: tuple[Case, ...]) -> Report:
+def asked(objects: Objects, namespace: str, cases: tuple[Case, ...], resource: Resource = MODELDEPLOYMENTS) -> Report:
     """Only ask the API server what it would say to each case."""
     begun, report = time.monotonic(), Report(list(cases))
     with ThreadPoolExecutor(_ASKING) as pool:
-        answers = pool.map(lambda case: _apply(objects, namespace, case.seed, case.spec, dry=True), cases)
+        answers = pool.map(lambda case: _apply(objects, namespace, case.seed, case.spec, resource, dry=True), cases)
         for case, answer in zip(cases, answers, strict=True):
             report.alarms += oracles.admission(case, answer)
     report.seconds = time.monotonic() - begun
@@ -165,14 +165,22 @@ class _Place:
             pause.wait(_LOOK_SECONDS)
 
 
-def _apply(objects: Objects, namespace: str, name: str, spec: Mapping[str, Any], *, dry: bool = False) -> Answer:
+def _apply(
+    objects: Objects,
+    namespace: str,
+    name: str,
+    spec: Mapping[str, Any],
+    resource: Resource = MODELDEPLOYMENTS,
+    *,
+    dry: bool = False,
+) -> Answer:
     manifest = {
-        "apiVersion": MODELDEPLOYMENTS.api_version,
-        "kind": MODELDEPLOYMENTS.kind,
+        "apiVersion": resource.api_version,
+        "kind": resource.kind,
         "metadata": {"name": name, "namespace": namespace},
         "spec": spec,
     }
-    return _patch(objects, MODELDEPLOYMENTS.path(namespace, name), manifest, dry=dry)
+    return _patch(objects, resource.path(namespace, name), manifest, dry=dry)
 
 
 def _with_pods(manifests: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

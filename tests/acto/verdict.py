@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,9 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "number": (int, float),
 }
 
+#: RFC 3339.
+_TIME = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\d(\.\d+)?(Z|[+-][0-2]\d:[0-5]\d)")
+
 
 @dataclass(frozen=True)
 class Violation:
@@ -26,7 +30,7 @@ class Violation:
 
     Attributes:
         place: Where, as the answer must name it.
-        kind: type, enum, required, range, length, pattern, items, unknown, duplicate or rule.
+        kind: type, enum, required, range, length, pattern, format, items, unknown, duplicate or rule.
         words: What a rule says, "" for what Kubernetes says in words of its own.
     """
 
@@ -116,6 +120,8 @@ def _scalar(place: Place, value: Any, schema: Schema) -> Iterator[Violation]:
             yield Violation(place, "length")
         if "pattern" in schema and not cel.matches(schema["pattern"], value):
             yield Violation(place, "pattern")
+        if schema.get("format") == "date-time" and not _TIME.fullmatch(value):
+            yield Violation(place, "format")
     elif not schema.get("minimum", value) <= value <= schema.get("maximum", value):
         yield Violation(place, "range")
 

@@ -36,6 +36,12 @@ def hostnames(gateway: Gateway, others: Iterable[Gateway]) -> tuple[tuple[str, .
     return kept or ((NOBODY,) if findings else ()), findings
 
 
+def claimed(gateway: Gateway) -> frozenset[tuple[str, int]]:
+    """The host names that a Gateway claims, with its port: of those that ask for one, one alone has it."""
+    listener = gateway.spec.listener
+    return frozenset((each, listener.port) for each in listener.hostnames) if _outside(gateway) else frozenset()
+
+
 def _taken(gateway: Gateway, others: Iterable[Gateway]) -> Mapping[str, Gateway]:
     """Host names of older Gateways, each with the oldest that asks for it."""
     older = [

@@ -82,6 +82,7 @@ class Doors:
             settings,
             lambda: self._certificate.authority,
             self._standing_changed,
+            self.gateways.look_at,
             self._led,
         )
         self._measures = Measures(

@@ -13,6 +13,7 @@ from paceline.decide.gateway_status import address, refuse, summarise
 from paceline.decide.observation import DeploymentView, PodView
 from paceline.errors import PacelineError, Stalled, Waiting
 from paceline.gateway import snapshot
+from paceline.gateway.claims import claimed
 from paceline.gateway.observation import Model
 from paceline.gateway.stamp import Stamp, stamp_of, stamped
 from paceline.gateway.terms import Terms, requeued
@@ -72,6 +73,7 @@ class Gateways:
         settings: In force.
         authority: Who signed the certificate that agents are shown, as PEM; raises Waiting while nobody has.
         changed: Called with a Gateway's key when its standing changed.
+        contended: Called with a Gateway's key when another one took or left a host name that it wants.
         led: Called after each look with the ModelDeployments that it leads to otherwise than before.
     """
 
@@ -86,6 +88,7 @@ class Gateways:
         settings: Callable[[], OperatorSettings],
         authority: Callable[[], str],
         changed: Callable[[Key], None],
+        contended: Callable[[Key], None],
         led: Callable[[frozenset[Key]], None],
     ) -> None:
         self._api = api
@@ -96,6 +99,7 @@ class Gateways:
         self._settings = settings
         self._authority = authority
         self._changed = changed
+        self._contended = contended
         self._led = led
         self._applier = Applier(api, cache)
         self._status = StatusWriter(api, cache, events, reasons.BY_NAME, metrics.gateway_condition)
@@ -103,6 +107,7 @@ class Gateways:
         self._remembered = Remembered()
         #: Of all Gateways that were looked at and can be read.
         self.standings: dict[Key, Standing] = {}
+        self._claims: dict[Key, frozenset[tuple[str, int]]] = {}
         self._looked: set[Key] = set()
         self._leaving: dict[Key, Terms] = {}
 
@@ -127,6 +132,7 @@ class Gateways:
         try:
             gateway = Gateway.parse(owner.body)
         except Stalled as unread:
+            self._claim(key, frozenset())
             conditions = refused(owner.generation, unread)
             await self._status.say(key, owner, previous, refuse(owner.generation, conditions, previous, now()))
             self._led(frozenset())
@@ -134,6 +140,7 @@ class Gateways:
         if previous and self._lacks(key, owner.uid) and not await lives(self._api, self._cache, key, owner):
             self._forget(key)
             return Outcome("gone")
+        self._claim(key, claimed(gateway))
         mark = self._moves.mark
         work = await self._workshop.work(gateway, [pod for pod in self._pods(key) if pod.ready and not pod.deleting])
         problem = await self._carry_out(key, MadeOf(work, mark))
@@ -275,7 +282,17 @@ class Gateways:
         else:
             self._led(answers ^ before.answers)
 
+    def _claim(self, key: Key, names: frozenset[tuple[str, int]]) -> None:
+        """Have those looked at again who want a host name that a Gateway takes or leaves."""
+        moved = self._claims.pop(key, frozenset()) ^ names
+        for other in [other for other, wanted in self._claims.items() if wanted & moved]:
+            self._contended(other)
+        if names:
+            self._claims[key] = names
+
     def _forget(self, key: Key) -> None:
+        self._claim(key, frozenset())
+        self._board.remove(key)
         self._moves.remove(key)
         self._status.forget(key)
         self._stamps.pop(key, None)

@@ -646,3 +646,35 @@ class TestANewLeader:
         async with self.successor(world, tmp_path) as successor:
             await successor.look()
             assert world.conditions("Gateway", "public")["Programmed"] == ("False", "AwaitingAgent")
+
+
+class TestAHostNameThatIsFreeAgain:
+    """Whoever wants it is looked at at once, and not at its next turn."""
+
+    @staticmethod
+    async def claimed(world: World) -> Key:
+        outside = {"service": {"type": "LoadBalancer"}, "listener": {"hostnames": ["llm.example.com"]}}
+        other = a_gateway(**outside)
+        other["metadata"]["name"] = "younger"
+        for each in (a_gateway(**outside), other):
+            world.server.put(each)
+        await world.look()
+        world.doors.gateways.queue.clear()
+        return Key("ml", "younger")
+
+    async def test_when_its_owner_is_gone(self, world: World) -> None:
+        younger = await self.claimed(world)
+        world.server.remove(next(one for one in world.server.all("Gateway") if one["metadata"]["name"] == "public"))
+        await world.doors.gateways.resync.compare()
+        world.doors.gateways.queue.clear()
+        assert (await world.doors._gateways.reconcile(PUBLIC)).result == "gone"
+        assert (await world.doors.gateways.queue.get())[0] == younger
+
+    async def test_when_its_owner_gives_it_up(self, world: World) -> None:
+        younger = await self.claimed(world)
+        metadata = world.server.get("Gateway", "ml", "public")["metadata"]  # type: ignore[index]
+        world.server.put({**a_gateway(), "metadata": metadata})
+        await world.doors.gateways.resync.compare()
+        world.doors.gateways.queue.clear()
+        await world.doors._gateways.reconcile(PUBLIC)
+        assert (await world.doors.gateways.queue.get())[0] == younger

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from paceline.gateway.claims import NOBODY, hostnames
+from paceline.gateway.claims import NOBODY, claimed, hostnames
 from tests.support.gateways import gateway
 
 OLD, NEW = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"
@@ -58,3 +58,8 @@ def test_of_several_older_ones_the_oldest_is_named_and_of_equal_age_the_first_by
     twin = asking("a.example.com", name="a-twin")
     assert hostnames(asking("a.example.com"), [twin])[1]
     assert not hostnames(twin, [asking("a.example.com")])[1]
+
+
+def test_who_is_reached_from_outside_claims_its_names_at_its_port():
+    assert claimed(OLDER) == {("a.example.com", 443), ("*.example.com", 443)}
+    assert claimed(asking("a.example.com", kind="ClusterIP")) == frozenset()
