@@ -40,10 +40,11 @@ async def test_a_program_of_another_format_is_told_once_and_the_one_before_is_ke
     programmer = Programmer(
         Folder(tmp_path),
         held,
-        object(),
+        object(),  # type: ignore[arg-type]
         Words(tmp_path),
+        lambda _: (),
         lambda: changes.append(1),
-        lambda _: None,  # type: ignore[arg-type]
+        lambda _: None,
     )
     fetching = Fetching(operator, held, programmer, "ns/public")  # type: ignore[arg-type]
     programmer.move(Addresses("e-1", FILES))

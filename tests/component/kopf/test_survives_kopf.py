@@ -238,7 +238,7 @@ async def test_k13_no_handler_runs_in_a_thread_pool(server, tmp_path):
     connection = Connection(server.kubeconfig(tmp_path))
     watcher = Watcher(connection, ("ml",), lambda _: None, Health())
     found = watcher._registry._watching.get_all_handlers()
-    assert len(found) == 6, "three kinds of ours, Deployments, pods and EndpointSlices"
+    assert len(found) == 8, "three kinds of ours, Deployments, pods, EndpointSlices, ConfigMaps, ControllerRevisions"
     assert all(inspect.iscoroutinefunction(handler.fn) for handler in found)
 
 
