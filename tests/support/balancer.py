@@ -25,6 +25,7 @@ class Balancer:
     port: int = 0
     _turn: count[int] = field(default_factory=count)
     _taken: set[asyncio.Task[None]] = field(default_factory=set)
+    _closing: set[asyncio.StreamWriter] = field(default_factory=set)
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -47,6 +48,7 @@ class Balancer:
             await asyncio.gather(*both, return_exceptions=True)
             for each in (writer, onward):
                 each.close()
+            self._closing |= {writer, onward}
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -61,6 +63,9 @@ class Balancer:
             for each in left:
                 each.cancel()
             await asyncio.gather(*left, return_exceptions=True)
+            for writer in self._closing:
+                writer.transport.abort()  # what nobody has read by now is read by nobody
+            await asyncio.gather(*(writer.wait_closed() for writer in self._closing), return_exceptions=True)
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -66,8 +66,8 @@ class Spot:
         """Put another gateway up for it."""
         own = self.host.gateway
         listener = replace(gateway.listener, port=own.listener.port, address=LOOPBACK)
-        ports = {"admin_port": own.admin_port, "agent_port": own.agent_port, "log_file": own.log_file}
-        self.operator.post(replace(gateway, listener=listener, **ports), generation)  # type: ignore[arg-type]
+        kept = {name: getattr(own, name) for name in ("admin_port", "agent_port", "addresses_port", "log_file")}
+        self.operator.post(replace(gateway, listener=listener, **kept), generation)
 
     @property
     def live(self) -> bool:
@@ -154,6 +154,7 @@ def _spot(plant: Plant, number: int, gateway: Gateway) -> Spot:
         listener=replace(gateway.listener, port=free_port()),
         admin_port=free_port(),
         agent_port=free_port(),
+        addresses_port=free_port(),
         log_file=str(own / "logs/requests.jsonl"),
     )
     key = Key(gateway.namespace, gateway.name)
