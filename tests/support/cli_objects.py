@@ -87,7 +87,7 @@ def key_of(name: str, secret: str = "keys") -> Object:  # noqa: S107 - a name
 def a_consumer(name: str = "site", *, conditions: list[Object] | None = None, **spec: Any) -> Object:
     """A Consumer that is Ready, unless its conditions say otherwise."""
     good = [
-        cond("Ready", "True", "Programmed", "1 Gateways answer it."),
+        cond("Ready", "True", "Programmed", "Its Gateway answers it."),
         cond("Accepted", "True", "Accepted", "The spec is understood."),
         cond("WithinBudget", "True", "WithinBudget", "No budget is spent."),
     ]

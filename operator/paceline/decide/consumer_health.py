@@ -170,7 +170,8 @@ def _readiness(consumer: Consumer, told: list[Remark], gates: list[Gate], accept
         return _Verdict.of("False", reasons.AWAITING_AGENT, words)
     if consumer.spec.suspended:
         return _Verdict.of("True", reasons.SUSPENDED, "spec.suspended is true: every request is refused.")
-    return _Verdict.of("True", reasons.PROGRAMMED_AS_WRITTEN, f"{len(gates)} Gateways answer it.")
+    words = "Its Gateway answers it." if len(gates) == 1 else f"All {len(gates)} Gateways answer it."
+    return _Verdict.of("True", reasons.PROGRAMMED_AS_WRITTEN, words)
 
 
 def _budget(consumer: Consumer, account: Account) -> _Verdict:

@@ -35,6 +35,11 @@ def test_a_consumer_that_every_gateway_has_is_ready():
     ]  # fmt: skip
 
 
+def test_how_many_gateways_answer_is_said():
+    assert told()["Ready"][2] == "Its Gateway answers it."
+    assert told(gates=(*SERVED, Gate("ml/inner", served=True)))["Ready"][2] == "All 2 Gateways answer it."
+
+
 def test_where_a_generated_key_is_is_said():
     assert told()["Accepted"][:2] == ("True", "KeyGenerated")
     assert "Secret site-key" in told()["Accepted"][2]
