@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -21,6 +20,7 @@ from paceline.gateway.envoy.endpoints import by_file
 from paceline.gateway.ir import Gateway
 from paceline.local import envoy as program
 from tests.support.addresses import streaming
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 from tests.support.worlds import eventually
 
@@ -34,11 +34,7 @@ ARGUMENTS = (
 
 def free_ports(count: int) -> list[int]:
     """Ports that nobody listens at."""
-    sockets = [socket.create_server((LOOPBACK, 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    return [free_port() for _ in range(count)]
 
 
 #: The counter of each file that Envoy looks at again.

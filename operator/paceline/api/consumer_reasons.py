@@ -42,7 +42,7 @@ NO_SUCH_MODEL = Reason(
 UNPRICED = Reason(
     "Unpriced",
     ((ACCEPTED, "True"),),
-    "A model has no price, and a Hard budget refuses what it cannot reckon: requests for it are answered 403, model_not_priced.",
+    "A model has no price, and a Hard budget refuses what it cannot reckon: requests for it are answered 403.",
     "Add an entry for the model to the Gateway's spec.prices, or set the budget's mode to Soft.",
     "Warning",
 )

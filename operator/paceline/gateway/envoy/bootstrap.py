@@ -35,6 +35,9 @@ _COUNTED: tuple[Document, ...] = (
     ),
     {"suffix": ".credential_injector.failed"},
     {"contains": ".lua."},
+    # By these Envoy itself decides: how many pods share a limit, how many servers may be ejected.
+    {"contains": ".membership_"},
+    {"contains": ".ejections_active"},
 )
 
 
