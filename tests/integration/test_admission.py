@@ -163,7 +163,8 @@ def test_the_status_is_stored_whole_and_its_columns_are_printed(kinds, restricte
 
     assert kinds.get("mdep", "chat", "-n", restricted)["status"] == written
     head, row = kinds.kubectl("get", "mdep", "-n", restricted).splitlines()
-    assert head.split() == ["NAME", "READY", "AVAILABLE", "REASON", "REPLICAS", "TTFT-P95", "TPOT-P95", "COST/H", "AGE"]
+    figures = ["TTFT-P95", "TPOT-P95", "SLO%", "COST/H"]
+    assert head.split() == ["NAME", "READY", "AVAILABLE", "REASON", "REPLICAS", *figures, "AGE"]
     assert row.split()[:-1] == ["chat", "True", "True", "Answering", "1/1", "480", "ms", "480", "ms", "2.49"]
     assert "1 of 1 replicas answer." in kinds.kubectl("get", "paceline", "-n", restricted, "-o", "wide")
 

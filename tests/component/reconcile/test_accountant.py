@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from paceline.api.consumer import Consumer
+from paceline.errors import Waiting
 from paceline.kube.resources import Key
 from paceline.reconcile import accountant
 from paceline.reconcile.accountant import Accountant
@@ -32,6 +33,7 @@ class World:
         given = {"ledgerHost": "localhost", "ledgerPort": port, "tlsFolder": str(folder)}
         settings = configuration(gateways=given | {"tokenFile": str(folder / "token")})
         made = OperatorSettings.model_validate(settings)
+        self.port = port
         self.known = (a_spender(), a_spender("other"), consumers.consumer({}, namespace="shop", name="free"))
         self.told: list[str] = []
         self.leads = True
@@ -117,3 +119,15 @@ async def test_who_does_not_lead_asks_nobody(tmp_path: Path) -> None:
             await stays(lambda: not world.made.account(world.known[0], None).asked and not world.told, 0.5)
             world.leads = True
             await eventually(lambda: world.spent() == ["0.00"])
+
+
+async def test_an_operator_without_a_certificate_goes_on_asking(tmp_path: Path) -> None:
+    def nothing() -> str:
+        raise Waiting("ApplyRefused", "ca.crt cannot be read.")
+
+    async with running(tmp_path, free_port()) as world:
+        given, world.made._authority = world.made._authority, nothing
+        await eventually(lambda: world.told, 10, "it is told that the ledger says nothing")
+        world.made._authority = given
+        async with a_ledger(tmp_path, world.port):
+            await eventually(lambda: world.made.account(world.known[0], None).answers)
