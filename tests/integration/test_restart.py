@@ -5,6 +5,7 @@ The seed of the moments is printed. PACELINE_TEST_SIZE=full kills 24 times inste
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import random
@@ -84,6 +85,22 @@ def without_revision(value):
     return [without_revision(each) for each in value] if isinstance(value, list) else value
 
 
+def reaches(objects, namespace, name, expected, seed):
+    """Children of an earlier object of that name go when Kubernetes collects them, which may take a moment."""
+
+    def differences():
+        texts = [json.dumps(each, indent=1, sort_keys=True).splitlines() for each in (expected, found())]
+        return "\n".join(line for line in difflib.unified_diff(*texts, "undisturbed", name, n=2, lineterm=""))
+
+    def found():
+        return end_state(objects, namespace, name)
+
+    try:
+        wait_until(lambda: found() == expected, 30, "the same end state", every=0.5)
+    except AssertionError:
+        raise AssertionError(f"seed {seed}:\n{differences()}") from None
+
+
 def pause(seconds):
     until = time.monotonic() + seconds
     wait_until(lambda: time.monotonic() > until, seconds + 30, "the moment to kill", every=0.02)
@@ -130,7 +147,7 @@ def test_an_operator_killed_at_random_moments_reaches_the_undisturbed_end_state(
         want(objects, namespace, name, 2)
     for name in names:
         wait_until(lambda name=name: settled(objects, namespace, name, 2), 60, f"{name}: {operator.tail}", every=0.3)
-        assert end_state(objects, namespace, name) == expected, f"seed {seed}"
+        reaches(objects, namespace, name, expected, seed)
     everything = objects.all(DEPLOYMENTS, namespace)
     assert len(everything) == MODELS + 1, "nothing is there twice"
     for name in (undisturbed, *names):
