@@ -324,7 +324,7 @@ async def test_requests_without_a_record_are_found_by_envoy_s_counters(serving: 
         return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(name))
 
     await eventually(missing, 20, "requests without a record")
-    assert 3 < await missing() == len(serving.first.seen) - len(serving.ledger.found)
+    assert 0 < await missing() == len(serving.first.seen) - len(serving.ledger.found)
     assert "requests that Envoy has counted left no record" in serving.agent.log.read_text()
 
 
