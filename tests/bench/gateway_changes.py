@@ -92,8 +92,8 @@ async def revoked(world: World) -> float:
 
 async def denied(world: World) -> float:
     policy = next(each.policy for each in world.gateway.keys if each.consumer == "c0")
-    denials = (Denied(f"{policy}.platform.c0", "Budget"),)
-    seconds = await world.change(lambda status, _: status == 429, denied=denials)
+    denials = (Denied(f"{policy}.platform.c0", "Suspended"),)
+    seconds = await world.change(lambda status, _: status == 403, denied=denials)
     await world.change(lambda status, _: status == 200)
     return seconds
 
@@ -128,7 +128,7 @@ async def moved(world: World, model: str = "model-0") -> float:
 
 KINDS: dict[str, Callable[[World], Awaitable[float]]] = {
     "revocation": revoked,
-    "denial": denied,
+    "suspension": denied,
     "weights": weighted,
     "endpoint": moved,
 }
