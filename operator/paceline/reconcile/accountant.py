@@ -12,7 +12,6 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from paceline.api.consumer import Consumer
 from paceline.decide.consumer_health import UNASKED, Account
 from paceline.decide.expenses import Shown, Use, news, shown
-from paceline.errors import PacelineError
 from paceline.kube.resources import Key
 from paceline.reconcile import ledger_access
 from paceline.settings import OperatorSettings, boottime, now
@@ -104,7 +103,7 @@ class Accountant:
                     raise ValueError(f"status {answer.status}")
                 found = _ANSWERS.validate_json(await answer.read()).consumers
                 self._tag = answer.headers.get("ETag", "")
-        except (OSError, aiohttp.ClientError, TimeoutError, ValueError, PacelineError) as error:
+        except ledger_access.FAILURES as error:
             if self._answers or not self._asked:
                 words = "the answer is none" if isinstance(error, ValidationError) else str(error)[:200]
                 log.warning("the ledger does not say how budgets stand: %s %s", type(error).__name__, words)

@@ -11,7 +11,6 @@ import aiohttp
 
 from paceline import metrics
 from paceline.api.ledger_config import LedgerConfig
-from paceline.errors import PacelineError
 from paceline.gateway.document import document
 from paceline.gateway.terms import Terms
 from paceline.kube.backoff import Backoff
@@ -97,7 +96,7 @@ class Bookkeeper:
             headers = {"Authorization": f"Bearer {token}"}
             async with session.get(ledger_access.url(given, "/v1/config"), headers=headers, ssl=trusted) as answer:
                 return int((await answer.json(content_type=None))["generation"])
-        except (OSError, aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError, PacelineError):
+        except (*ledger_access.FAILURES, KeyError, TypeError):
             return 0  # bringing it tells why
 
     async def _bring(self, session: aiohttp.ClientSession) -> bool:
@@ -118,7 +117,7 @@ class Bookkeeper:
             ) as answer:
                 words = await answer.json(content_type=None) if answer.status >= 400 else {}
                 return self._took(answer.status, words)
-        except (OSError, aiohttp.ClientError, TimeoutError, ValueError, PacelineError) as error:
+        except ledger_access.FAILURES as error:
             metrics.ledger_config_failures_total.inc()
             log.warning("the ledger does not get its document: %s", type(error).__name__)
             return False

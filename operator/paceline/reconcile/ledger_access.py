@@ -7,7 +7,11 @@ from pathlib import Path
 
 import aiohttp
 
+from paceline.errors import PacelineError
 from paceline.settings import Gateways
+
+#: What asking it may raise: the token or the authority cannot be read, it does not answer, or not as it should.
+FAILURES = (OSError, aiohttp.ClientError, TimeoutError, ValueError, PacelineError)
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 

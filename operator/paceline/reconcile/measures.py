@@ -16,7 +16,6 @@ from paceline.api.base import Model
 from paceline.decide.front import Met
 from paceline.decide.objective import WINDOW_SECONDS
 from paceline.decide.slo_status import FIGURES
-from paceline.errors import PacelineError
 from paceline.kube.backoff import spread
 from paceline.kube.resources import Key
 from paceline.reconcile import ledger_access
@@ -111,7 +110,7 @@ class Measures:
         self._since = self._since or self._wall()
         try:
             answer = await self._read(session)
-        except (OSError, aiohttp.ClientError, TimeoutError, ValueError, PacelineError) as error:
+        except ledger_access.FAILURES as error:
             metrics.ledger_read_failures_total.inc()
             log.warning("the ledger does not tell what users met: %s", type(error).__name__)
             self._miss()
