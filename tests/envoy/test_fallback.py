@@ -13,22 +13,12 @@ from aiohttp import web
 from paceline.gateway.ir import Branch, Cluster, Endpoint, Pods, Retry, Route
 from tests.support.door import Door, answer
 from tests.support.envoy import LOOPBACK, free_ports
+from tests.support.failing import cutting, hanging
 from tests.support.neutral import answered_by
 
 
 async def failing(status: int) -> web.StreamResponse:
     return web.json_response({"error": {"message": "no"}}, status=status, headers={"retry-after": "30"})
-
-
-async def hanging(_request: web.Request, _body: Any) -> web.StreamResponse:
-    await asyncio.Event().wait()
-    raise AssertionError
-
-
-async def cutting(request: web.Request, _body: Any) -> web.StreamResponse:
-    assert request.transport
-    request.transport.abort()
-    return web.Response()
 
 
 FAILURES = {

@@ -18,6 +18,7 @@ from paceline.gateway.ir import Endpoint
 from tests.support import gateways
 from tests.support.door import CHAT, USAGE, answer
 from tests.support.envoy import LOOPBACK, Server, serving
+from tests.support.failing import cutting, hanging, status
 from tests.support.plant import Plant, a_plant, url_of
 from tests.support.ports import free_port
 from tests.support.worlds import eventually
@@ -28,28 +29,10 @@ PRICES = {"engine-of-a": (10, 20), "engine-of-b": (30, 40), "engine-of-gone": (5
 Failing = Callable[[web.Request, Any], Awaitable[web.StreamResponse]]
 
 
-def status(code: int) -> Failing:
-    async def handler(_request: web.Request, _body: Any) -> web.StreamResponse:
-        return web.json_response({"error": {"message": "no"}}, status=code)
-
-    return handler
-
-
-async def hanging(_request: web.Request, _body: Any) -> web.StreamResponse:
-    await asyncio.Event().wait()
-    raise AssertionError
-
-
 async def slow(request: web.Request, body: Any) -> web.StreamResponse:
     """Nothing for longer than the first byte may take, then all of it."""
     await asyncio.wait([asyncio.create_task(asyncio.Event().wait())], timeout=1.6)
     return await answer(request, body)
-
-
-async def cutting(request: web.Request, _body: Any) -> web.StreamResponse:
-    assert request.transport
-    request.transport.abort()
-    return web.Response()
 
 
 #: How A fails, whether the request is a stream, and the outcome and status of A's row. Only of a stream a late first

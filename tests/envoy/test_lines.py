@@ -21,29 +21,12 @@ from paceline.gateway.journal import Journal
 from paceline.gateway.lines import parse
 from tests.support.door import CHAT, SECRETS, Door, answer
 from tests.support.envoy import LOOPBACK, Server, serving
+from tests.support.failing import cutting, hanging, status
 from tests.support.golden import writing
 from tests.support.lines import GATE, KEPT, SHOWN, shown
 from tests.support.neutral import answered_by
 from tests.support.ports import free_port
 from tests.support.worlds import eventually
-
-
-def status(code: int) -> Callable[[web.Request, Any], Awaitable[web.StreamResponse]]:
-    async def handler(_request: web.Request, _body: Any) -> web.StreamResponse:
-        return web.json_response({"error": {"message": "no"}}, status=code)
-
-    return handler
-
-
-async def hanging(_request: web.Request, _body: Any) -> web.StreamResponse:
-    await asyncio.Event().wait()
-    raise AssertionError
-
-
-async def cutting(request: web.Request, _body: Any) -> web.StreamResponse:
-    assert request.transport
-    request.transport.abort()
-    return web.Response()
 
 
 async def begun(request: web.Request) -> None:
